@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use ms_framework::prelude::{
-    ChildSpec, Context, ControlAt, Ended, Ref, RunConfig, RunError, SupervisorSpec, run_with,
+    ChildSpec, Context, ControlEndpoint, Outcome, Ref, RunConfig, RunError, SupervisorSpec,
+    run_with,
 };
 use ms_framework::resilience::{
     Alternative, Answer, BreakerActor, BreakerSpec, BreakerState, CallError, CircuitBreaker,
@@ -120,7 +121,7 @@ async fn next(watched: &mut mpsc::UnboundedReceiver<Vec<String>>) {
     }
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let spec = BreakerSpec {
         failure_threshold: 2,
         success_threshold: 1,
@@ -134,7 +135,7 @@ fn main() -> Result<Ended, RunError> {
         .child(ChildSpec::actor("mirror", || Mirror))
         .child(ChildSpec::actor("watcher", move || Watcher(out.clone())));
     run_with(
-        RunConfig::new("weather").control(ControlAt::Off),
+        RunConfig::new("weather").control(ControlEndpoint::Off),
         |_| tree,
         async move |runtime| {
             let root = runtime.root();

@@ -111,7 +111,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let node = RunConfig::new("example").arbiters(1).quiet_panics().control(ControlAt::Off);
+    let node = RunConfig::new("example").arbiters(1).quiet_panics().control(ControlEndpoint::Off);
     // The order of adding does not matter; a cycle would be refused, and named.
     let service = Builder::new(Settings::of(node))
         .component(part("api", None).needs(["bus"]).phase(Phase::Transport))

@@ -71,13 +71,13 @@ fn order(number: u64) -> Result<NewTask, Box<dyn Error + Send + Sync>> {
     })
 }
 
-fn main() -> Result<Ended, Box<dyn Error + Send + Sync>> {
+fn main() -> Result<Outcome, Box<dyn Error + Send + Sync>> {
     let dir = tempfile::tempdir()?;
     let (store, store_child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
     let tasks = Tasks::new("tasks", store).pool::<Shop>("shop", 2, ())?;
     let client = tasks.client();
     let tree = SupervisorSpec::one_for_one("root").child(store_child).child(tasks.child());
-    let config = RunConfig::new("durable-tasks").control(ControlAt::Off);
+    let config = RunConfig::new("durable-tasks").control(ControlEndpoint::Off);
     let ended = run_with(
         config,
         |_| tree,

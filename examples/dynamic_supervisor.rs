@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, DynamicChild, Ended, Restart, RunConfig, RunError, SupervisorSpec,
-    run_with,
+    ChildSpec, ControlEndpoint, DynamicChild, Outcome, Restart, RunConfig, RunError,
+    SupervisorSpec, run_with,
 };
 use ms_framework::supervisor::Verb;
 
@@ -37,13 +37,13 @@ impl Handler<Page> for Session {
     }
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let template = ChildSpec::actor("session", Session::default).restart(Restart::Transient);
     let sessions = SupervisorSpec::dynamic("sessions", template)
         .intensity(10, Duration::from_secs(60))
         .max_children(2);
     let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(sessions));
-    let config = RunConfig::new("sessions").control(ControlAt::Off);
+    let config = RunConfig::new("sessions").control(ControlEndpoint::Off);
     run_with(
         config,
         |_| tree,

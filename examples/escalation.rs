@@ -16,7 +16,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_framework::core::view::{Decision, EventKind};
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, RunConfig, RunError, SupervisorSpec, run_with,
+    ChildSpec, ControlEndpoint, Outcome, RunConfig, RunError, SupervisorSpec, run_with,
 };
 
 struct Worker;
@@ -46,7 +46,7 @@ const fn word(decision: Decision) -> &'static str {
     }
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let minute = Duration::from_secs(60);
     let branch = SupervisorSpec::one_for_one("branch")
         .intensity(1, minute) // one restart a minute; the second crash is one too many
@@ -55,7 +55,7 @@ fn main() -> Result<Ended, RunError> {
     let tree = SupervisorSpec::one_for_one("root")
         .intensity(3, minute)
         .child(ChildSpec::supervisor(branch));
-    let config = RunConfig::new("escalation").control(ControlAt::Off).quiet_panics();
+    let config = RunConfig::new("escalation").control(ControlEndpoint::Off).quiet_panics();
     run_with(
         config,
         |_| tree,

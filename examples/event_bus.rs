@@ -18,8 +18,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_framework::bus::{AnyEvent, Delivery, Event, OpenFeed, Request};
 use ms_framework::prelude::{
-    BusConfig, ChildSpec, Context, ControlAt, Ended, EventBus, RunConfig, RunError, SupervisorSpec,
-    run_with,
+    BusConfig, ChildSpec, Context, ControlEndpoint, EventBus, Outcome, RunConfig, RunError,
+    SupervisorSpec, run_with,
 };
 use serde::{Deserialize, Serialize};
 
@@ -131,7 +131,7 @@ async fn tables(feed: &mut OpenFeed<Delivery<Ordered>>, count: usize) -> String 
     tables.join(" ")
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let bus = EventBus::new(BusConfig::default());
     let tree = SupervisorSpec::one_for_one("root")
         .child(bus.child("event-bus"))
@@ -139,7 +139,7 @@ fn main() -> Result<Ended, RunError> {
         .child(ChildSpec::actor("books", Books::default))
         .child(ChildSpec::actor("record", Record::default));
     run_with(
-        RunConfig::new("bus").control(ControlAt::Off),
+        RunConfig::new("bus").control(ControlEndpoint::Off),
         |_| tree,
         async move |runtime| {
             let (root, bus) = (runtime.root(), bus.client());

@@ -11,7 +11,7 @@ use actix::prelude::*;
 use ms_framework::actor::AnyRef;
 use ms_framework::core::view::Tier;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, RunConfig, RunError, SupervisorSpec, run_with,
+    ChildSpec, ControlEndpoint, Outcome, RunConfig, RunError, SupervisorSpec, run_with,
 };
 
 #[derive(Default)]
@@ -73,12 +73,12 @@ async fn tell_of(actor: &AnyRef) -> Result<String, Box<dyn std::error::Error + S
     Ok(format!("{:12}  mailbox {mailbox:11}  handled {handled}", actor.path().as_str()))
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let tree = SupervisorSpec::one_for_one("root")
         .child(ChildSpec::actor("before", Before::default))
         .child(ChildSpec::actor("after", After::default));
     run_with(
-        RunConfig::new("from-actix").control(ControlAt::Off),
+        RunConfig::new("from-actix").control(ControlEndpoint::Off),
         |_| tree,
         async |runtime| {
             let before = runtime.root().get::<Before>("before").await?;

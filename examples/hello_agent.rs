@@ -30,10 +30,10 @@ impl Handles<Greet> for Greeter {
     }
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let tree =
         SupervisorSpec::one_for_one("root").child(ChildSpec::agent::<Greeter>("greeter", ()));
-    let config = RunConfig::new("hello").control(ControlAt::Off).quiet_panics();
+    let config = RunConfig::new("hello").control(ControlEndpoint::Off).quiet_panics();
     run_with(
         config,
         |_| tree,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, RunConfig, RunError, SupervisorSpec, run_with,
+    ChildSpec, ControlEndpoint, Outcome, RunConfig, RunError, SupervisorSpec, run_with,
 };
 
 // ---- plain actix, as it was before -------------------------------------------------
@@ -41,11 +41,11 @@ impl Handler<Add> for Counter {
 
 // ---- and its supervisor ------------------------------------------------------------
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let tree = SupervisorSpec::one_for_one("root")
         .intensity(3, Duration::from_secs(60))
         .child(ChildSpec::actor("counter", Counter::default));
-    let config = RunConfig::new("plain-actix").control(ControlAt::Off).quiet_panics();
+    let config = RunConfig::new("plain-actix").control(ControlEndpoint::Off).quiet_panics();
     run_with(
         config,
         |_| tree,

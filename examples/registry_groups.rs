@@ -15,7 +15,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_framework::core::ChildId;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, Ref, Registry, RegistryConfig, RunConfig, RunError,
+    ChildSpec, ControlEndpoint, Outcome, Ref, Registry, RegistryConfig, RunConfig, RunError,
     SupervisorSpec, run_with,
 };
 use ms_framework::registry::{Change, RegistryEvent, Watched};
@@ -63,7 +63,7 @@ fn in_lobby(registry: &Registry) -> String {
     members.iter().map(|guest| guest.path().name().to_owned()).collect::<Vec<_>>().join(" ")
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let registry = Registry::new(RegistryConfig::default());
     let (out, mut seen) = mpsc::unbounded_channel();
     let tree = ["ada", "grace", "edsger"].into_iter().fold(
@@ -73,7 +73,7 @@ fn main() -> Result<Ended, RunError> {
             .child(ChildSpec::actor("porter", move || Porter(out.clone()))),
         |tree, name| tree.child(ChildSpec::actor(name, || Guest)),
     );
-    let config = RunConfig::new("registry").control(ControlAt::Off).quiet_panics();
+    let config = RunConfig::new("registry").control(ControlEndpoint::Off).quiet_panics();
     run_with(
         config,
         |_| tree,

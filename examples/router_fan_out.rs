@@ -11,7 +11,7 @@
 use actix::prelude::*;
 use ms_framework::core::ChildId;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, Router, RouterConfig, RunConfig, RunError, SupervisorSpec,
+    ChildSpec, ControlEndpoint, Outcome, Router, RouterConfig, RunConfig, RunError, SupervisorSpec,
     run_with,
 };
 use ms_framework::router::{All, Fold, RouteError};
@@ -34,7 +34,7 @@ impl Handler<Quote> for Shop {
         self.price
     }
 }
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let router = Router::new(RouterConfig::default());
     let shop = |name: &str, price| ChildSpec::actor(name, move || Shop { price });
     let tree = SupervisorSpec::one_for_one("root")
@@ -43,7 +43,7 @@ fn main() -> Result<Ended, RunError> {
         .child(shop("east", 9))
         .child(shop("south", 15));
     run_with(
-        RunConfig::new("router").control(ControlAt::Off),
+        RunConfig::new("router").control(ControlEndpoint::Off),
         |_| tree,
         async move |runtime| {
             let root = runtime.root();

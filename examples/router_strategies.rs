@@ -19,8 +19,8 @@ use std::cell::Cell;
 
 use actix::prelude::*;
 use ms_framework::prelude::{
-    ChildSpec, Context, ControlAt, Ended, MailboxSpec, Ref, Router, RouterConfig, RunConfig,
-    RunError, SupervisorRef, SupervisorSpec, run_with,
+    ChildSpec, Context, ControlEndpoint, MailboxSpec, Outcome, Ref, Router, RouterConfig,
+    RunConfig, RunError, SupervisorRef, SupervisorSpec, run_with,
 };
 use ms_framework::router::{
     AnyOk, Contract, ContractActor, ContractError, FailOver, Invalid, Invoke, NotOk, Quorum,
@@ -229,7 +229,7 @@ async fn account(router: &Router, root: &SupervisorRef) -> Result<(), Failure> {
     Ok(())
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let router = Router::new(RouterConfig::default());
     let clock = |name: &str, hour| ChildSpec::actor(name, move || Clock(hour));
     let library = |name: &'static str, lacks, has| {
@@ -248,7 +248,7 @@ fn main() -> Result<Ended, RunError> {
             ContractActor::new(Account { left: Cell::new(100) })
         }));
     run_with(
-        RunConfig::new("strategies").control(ControlAt::Off),
+        RunConfig::new("strategies").control(ControlEndpoint::Off),
         |_| tree,
         async move |runtime| {
             let root = runtime.root();

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use ms_framework::core::Backoff;
 use ms_framework::prelude::{
-    AutoShutdown, ChildSpec, ControlAt, Ended, Restart, RunConfig, RunError, SupervisorSpec, run,
+    AutoShutdown, ChildSpec, ControlEndpoint, Outcome, Restart, RunConfig, RunError,
+    SupervisorSpec, run,
 };
 
 static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
@@ -31,7 +32,7 @@ async fn fetch() -> Result<(), std::io::Error> {
     Ok(())
 }
 
-fn main() -> Result<Ended, RunError> {
+fn main() -> Result<Outcome, RunError> {
     let job = ChildSpec::task("fetch", fetch)
         .restart(Restart::Transient) // again after a failure, not when it is done
         .backoff(Backoff {
@@ -45,7 +46,7 @@ fn main() -> Result<Ended, RunError> {
         .intensity(5, Duration::from_secs(60))
         .auto_shutdown(AutoShutdown::AnySignificant)
         .child(job);
-    let ended = run(RunConfig::new("task").control(ControlAt::Off), |_| tree)?;
+    let ended = run(RunConfig::new("task").control(ControlEndpoint::Off), |_| tree)?;
     println!("{ended}");
     Ok(ended)
 }

@@ -50,12 +50,12 @@ fn set_blocking(blocking: bool) -> bool {
     })
 }
 
-/// Whether what runs now keeps an actor from serving anything else.
+/// Returns whether what runs now keeps an actor from serving anything else.
 pub(crate) fn is_blocking() -> bool {
     CURRENT.with(|current| current.borrow().as_ref().is_some_and(|c| c.blocking))
 }
 
-/// The running actor, if it is kept from serving anything else, and which life of it.
+/// Returns the running actor, if it is kept from serving anything else, and which life of it.
 pub(crate) fn blocked() -> Option<(Arc<dyn AnyCell>, Incarnation)> {
     CURRENT.with(|current| {
         let current = current.borrow();

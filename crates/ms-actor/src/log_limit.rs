@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ms_core::{Repeats, Tick};
 
-/// Lets the first of many equal log lines through, and then one in a time. Made for a `static`
+/// Lets the first of many equal log lines through, and then one each interval. Made for a `static`
 /// beside the line it limits.
 ///
 /// ```
@@ -24,16 +24,16 @@ pub struct LogLimit {
 }
 
 impl LogLimit {
-    /// One line in `every`.
+    /// Lets one line through in `every`.
     #[must_use]
     pub const fn new(every: Duration) -> Self {
         Self { repeats: Mutex::new(Repeats::new(every)), began: OnceLock::new() }
     }
 
-    /// Whether the line is to be written now, and if so how many were left out before it.
+    /// Returns whether the line is to be written now, and if so how many were left out before it.
     pub fn admit(&self) -> Option<u64> {
         let run = self.began.get_or_init(Instant::now).elapsed();
-        // It is whole whoever panicked beside it.
+        // No panic leaves it half done.
         let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
         repeats.admit(Tick::ZERO + run)
     }

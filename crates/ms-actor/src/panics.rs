@@ -74,7 +74,7 @@ fn text_of(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "<payload of an unknown type>".to_owned())
 }
 
-/// The last panic recorded on this thread, once.
+/// Takes the last panic recorded on this thread.
 pub(crate) fn take_last() -> Option<RawPanic> {
     LAST.with(|last| last.try_borrow_mut().ok().and_then(|mut last| last.take()))
 }

@@ -1,9 +1,8 @@
 //! Where the shared state of a cell takes its locks and atomics from.
 //!
-//! They are std's. With the feature `model` they are loom's, so that the
-//! tests in `model/` run this very code under every interleaving of its threads;
-//! nothing works outside of a loom model then, which is why the feature is off
-//! everywhere else. What a node shares between its models (its registers of
+//! They are std's. With the feature `model` they are loom's, so that the tests in `model/` run this
+//! very code under every interleaving of its threads. Nothing works outside of a loom model then,
+//! so the feature is off everywhere else. What a node shares between its models (its registers of
 //! arbiters, its log) stays std's.
 
 #[cfg(not(feature = "model"))]
@@ -66,7 +65,7 @@ mod modelled {
         }
     }
 
-    /// As the real one, over both kinds.
+    /// Locks as the real one does, over both kinds.
     pub(crate) fn lock<L: Lock>(mutex: &L) -> L::Guard<'_> {
         mutex.guard()
     }

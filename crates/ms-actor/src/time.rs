@@ -10,7 +10,7 @@ pub(crate) fn after(within: Duration) -> Instant {
     later(Instant::now(), within)
 }
 
-/// Nanoseconds of a duration, saturating.
+/// Returns the nanoseconds of a duration, saturating.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

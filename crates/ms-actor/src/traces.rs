@@ -2,9 +2,9 @@
 
 use ms_core::{Backtrace, ExitReason};
 
-/// Has the backtraces of these reasons put into words on a thread where that may take its
-/// time, so that reading them afterwards costs nothing. At once when there is nothing to do.
-/// For whoever is about to turn reasons into text on a thread that others need.
+/// Reads the backtraces of these reasons on a thread where that may take its time, so that reading
+/// them again costs nothing. Returns at once when there is nothing to read. Call it before turning
+/// reasons into text on a thread that others need.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -33,8 +33,8 @@ mod tests {
 
     use super::*;
 
-    /// Backtraces are captured only where the environment asked for them before the start: the
-    /// test runs itself anew, so.
+    /// Runs itself in a new process: backtraces are captured only when the environment asked for
+    /// them before the start.
     #[test]
     fn a_backtrace_is_read_beforehand() {
         if std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value == "0") {

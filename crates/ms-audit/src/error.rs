@@ -33,7 +33,7 @@ pub enum SourceError {
     /// No `Cargo.lock` in the directory or above it, and none was built in.
     #[error("no Cargo.lock in {} or above it; run inside a Cargo workspace or name a tree with --path DIR", start.display())]
     LockNotFound {
-        /// Where the search began.
+        /// The directory in which the search began.
         start: PathBuf,
     },
     /// The lock file has no readable list of packages.

@@ -34,14 +34,15 @@ pub struct SourceFile {
     pub unit: Arc<str>,
     /// Whether it is outside `tests`, `benches` and `examples` of its unit.
     pub shipped: bool,
-    /// Where it is.
+    /// Its path on disk.
     #[serde(with = "crate::path_text")]
     pub path: PathBuf,
-    /// As it was when it was listed.
+    /// Its length and time of change when it was listed.
     pub fingerprint: Fingerprint,
 }
 
 /// Returns whether the name ends in `.rs`, as `--include=*.rs` sees it.
 pub(crate) fn is_rust(name: &OsStr) -> bool {
+    // Not by `Path::extension`: a file called `.rs` has none, and grep reads it.
     name.as_encoded_bytes().ends_with(b".rs")
 }

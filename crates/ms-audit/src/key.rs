@@ -14,6 +14,7 @@ impl RunKey {
     pub fn of(parts: impl IntoIterator<Item = String>) -> Self {
         let mut all = format!("scan {SCAN_VERSION}");
         for part in parts {
+            // A byte that no part has: `a`, `bc` and `ab`, `c` are different inputs.
             all.push('\0');
             all.push_str(&part);
         }

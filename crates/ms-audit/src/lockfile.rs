@@ -14,7 +14,7 @@ pub struct LockedPackage {
     pub name: String,
     /// Exact version.
     pub version: String,
-    /// Where cargo got it, as written: `registry+https://..`, `git+https://..`.
+    /// The place that cargo got it from, as written: `registry+https://..`, `git+https://..`.
     pub source: String,
 }
 
@@ -64,6 +64,7 @@ pub fn parse(origin: &str, text: &str) -> Result<Vec<LockedPackage>, SourceError
             _ => {}
         }
     }
+    // An audit of nothing would succeed, whatever the file is.
     if packages.is_empty() && !is_empty_lock(text) {
         return Err(fault(1, "no [[package]] found, so this is not a Cargo.lock"));
     }

@@ -40,7 +40,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Where the reader is after a line.
+/// The state of the reader after a line.
 enum State {
     /// Between items.
     Plain,
@@ -99,6 +99,7 @@ fn after_value(value: &str) -> State {
             return if rest.contains(close) { State::Plain } else { State::Text(close) };
         }
     }
+    // All other values end with their line.
     if value.starts_with(['[', '{']) { after_brackets(value, 0) } else { State::Plain }
 }
 

@@ -17,7 +17,7 @@ pub const MAX_FILE_BYTES: u64 = 256 << 20;
 /// A file that killed its auditor this often is quarantined.
 pub const MAX_KILLS: u32 = 3;
 
-/// How the audit of one file ended.
+/// The end of the audit of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -43,7 +43,7 @@ pub enum Reason {
     },
     /// It killed its auditor too often.
     KilledAuditor {
-        /// How often.
+        /// The number of auditors that it killed.
         kills: u32,
         /// The message of the last crash.
         last: String,
@@ -82,7 +82,7 @@ pub struct FileOutcome {
     pub shipped: bool,
     /// The file as it was when it was listed.
     pub fingerprint: Fingerprint,
-    /// How its audit ended.
+    /// The end of its audit.
     pub outcome: Outcome,
 }
 

@@ -69,6 +69,7 @@ pub fn printable(text: &str) -> String {
 /// Returns whether a character is a control or a bidirectional formatting character.
 fn is_unprintable(c: char) -> bool {
     c.is_control()
+        // With these a name is shown as another one (CVE-2021-42574).
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -85,6 +86,7 @@ fn push_hex(text: &mut String, bytes: &[u8]) {
 /// Returns the byte that `\xNN` at the start of `text` stands for.
 fn hex_byte(text: &str) -> Option<u8> {
     let digits = text.strip_prefix("\\x")?.get(..2)?;
+    // Checked first, because `from_str_radix` also takes a sign.
     digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(())?;
     u8::from_str_radix(digits, 16).ok()
 }
@@ -99,7 +101,7 @@ fn os_string(bytes: Vec<u8>) -> OsString {
     OsString::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Does its part of `#[serde(with = "path_text")]`.
+/// Writes a path as escaped text: one half of `#[serde(with = "path_text")]`.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -107,7 +109,7 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(&escape(path))
 }
 
-/// Does its part of `#[serde(with = "path_text")]`.
+/// Reads a path from escaped text: the other half of `#[serde(with = "path_text")]`.
 ///
 /// # Errors
 /// Those of the deserializer.

@@ -103,7 +103,7 @@ pub struct CrateRow {
     pub quarantined: u64,
 }
 
-/// How many files a row names.
+/// Largest number of files that a row names.
 pub const MAX_HOT_FILES: usize = 5;
 
 /// Counts over some files of a unit.
@@ -136,7 +136,7 @@ pub struct LongestFnRow {
     pub file: Arc<str>,
     /// Line of the word `fn`.
     pub line: u64,
-    /// How many lines it takes.
+    /// Its length in lines.
     pub lines: u64,
 }
 

@@ -45,7 +45,7 @@ pub struct LongestFn {
     pub name: String,
     /// Line of the word `fn`, from 1.
     pub line: u64,
-    /// How many lines it takes.
+    /// Its length in lines.
     pub lines: u64,
 }
 

@@ -63,7 +63,7 @@ impl LockSource {
     }
 }
 
-/// Where cargo keeps its downloads, if that is known.
+/// The directory in which cargo keeps its downloads, if that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CargoHome(Option<PathBuf>);
 
@@ -79,6 +79,7 @@ impl CargoHome {
     }
 
     fn from_values(cargo_home: Option<OsString>, home: Option<PathBuf>) -> Self {
+        // Cargo, too, takes an empty variable for one that is not set.
         let set = cargo_home.filter(|value| !value.is_empty()).map(PathBuf::from);
         Self(set.or_else(|| home.filter(|h| !h.as_os_str().is_empty()).map(|h| h.join(".cargo"))))
     }
@@ -191,6 +192,7 @@ fn resolve_lock(lock: &LockSource, src: &Path) -> Result<Sources, SourceError> {
     let packages = lockfile::parse(&lock.origin, &lock.text)?;
     let registries = match registries(src) {
         Ok(found) => found,
+        // Cargo has unpacked nothing yet. Every package is missing then, and the report says so.
         Err(SourceError::NotFound { .. }) => Vec::new(),
         Err(other) => return Err(other),
     };
@@ -216,6 +218,7 @@ fn unpacked(package: &LockedPackage, registries: &[PathBuf]) -> Result<PathBuf, 
         return Err(MissingReason::NotFromRegistry);
     }
     let host = package.registry_host();
+    // Cargo appends a hash: `index.crates.io-1949cf8c6b5b557f`.
     let is_own = |registry: &&PathBuf| file_name(registry).starts_with(host);
     // A mirror unpacks into a folder of another name, so any other registry will do as well.
     let own = registries.iter().filter(is_own);

@@ -94,6 +94,7 @@ fn read_manifest(dir: &Path) -> (ManifestState, String) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return (ManifestState::Absent, String::new());
         }
+        // A crate under review may have a FIFO here, and reading it would wait for a writer.
         Ok(meta) if meta.is_file() && meta.len() <= MAX_MANIFEST_BYTES => {}
         _ => return (ManifestState::Unreadable, String::new()),
     }
@@ -104,6 +105,7 @@ fn read_manifest(dir: &Path) -> (ManifestState, String) {
 }
 
 fn package_item<'a, 'b>(items: &'b [Item<'a>], key: &str) -> Option<&'b Item<'a>> {
+    // `[project]` is the old name of `[package]`, which old crates still have.
     items.iter().find(|item| matches!(item.table, "package" | "project") && item.key == key)
 }
 
@@ -111,6 +113,8 @@ fn package_item<'a, 'b>(items: &'b [Item<'a>], key: &str) -> Option<&'b Item<'a>
 /// = true`.
 fn inherited(items: &[Item<'_>], key: &str, dir: &Path) -> Option<String> {
     if let Some(item) = package_item(items, key) {
+        // As in `license = { workspace = true }`. The other form, `license.workspace = true`, is a
+        // key of its own.
         let is_inline = item.value.starts_with('{') && item.value.contains("workspace");
         if !is_inline {
             return item.text().map(str::to_owned);
@@ -133,12 +137,14 @@ fn inherited(items: &[Item<'_>], key: &str, dir: &Path) -> Option<String> {
 
 fn has_build_script(items: &[Item<'_>], dir: &Path) -> bool {
     match package_item(items, "build") {
+        // `build = false` switches it off, and any text names its file.
         Some(item) => item.flag().unwrap_or(true),
         None => dir.join("build.rs").is_file(),
     }
 }
 
 fn is_proc_macro(items: &[Item<'_>]) -> bool {
+    // Cargo takes both spellings.
     let is_key = |key| matches!(key, "proc-macro" | "proc_macro");
     items.iter().any(|item| item.table == "lib" && is_key(item.key) && item.flag() == Some(true))
 }
@@ -158,6 +164,7 @@ fn licence(text_of: impl Fn(&'static str) -> Option<String>, dir: &Path) -> Lice
 fn licence_file(dir: &Path) -> Option<String> {
     let names =
         fs::read_dir(dir).ok()?.flatten().map(|entry| escape(Path::new(&entry.file_name())));
+    // `read_dir` has no order, and two runs must give the same report.
     names.filter(|name| is_licence_name(name)).min()
 }
 

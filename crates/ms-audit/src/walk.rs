@@ -161,12 +161,15 @@ impl Step<'_> {
         }
         let (label, dir) = match root.label.is_empty() {
             true => {
+                // The path may be a folder inside a crate, such as its `src`.
                 (".".to_owned(), manifest_above(&root.path).unwrap_or_else(|| root.path.clone()))
             }
             false => (root.label, root.path.clone()),
         };
         let unit =
             UnitInWalk { unit: Unit { label: label.into(), dir }, nested: root.nested_units };
+        // A package is reported even if it has no files. Other units are announced with their first
+        // file.
         if !unit.nested {
             self.out.units.push(unit.unit.clone());
         }
@@ -315,6 +318,7 @@ fn manifest_above(dir: &Path) -> Option<PathBuf> {
 
 /// Tests, benches and examples of a crate never run in the product of its user.
 fn is_shipped(path: &Path, unit_dir: &Path) -> bool {
+    // Only the first folder counts: `src/tests` is compiled into the product.
     let first = path.strip_prefix(unit_dir).ok().and_then(|inside| inside.components().next());
     let name = first.map(|component| component.as_os_str().as_encoded_bytes());
     !matches!(name, Some(b"tests" | b"benches" | b"examples"))

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// What a reader must know to compare figures.
+/// The facts that a reader needs to compare figures.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
@@ -25,6 +25,7 @@ const LIBRARIES: &[&str] = &["actix", "ractor", "kameo", "atomr", "tokio", "dash
 pub(crate) fn describe() -> Machine {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     Machine {
+        // Kernels for ARM give no name.
         cpu: field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown".to_owned()),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         memory_gib: memory_gib(&read("/proc/meminfo")),

@@ -99,6 +99,7 @@ fn main() -> ExitCode {
             eprintln!("ms-bench: {error}");
             ExitCode::from(1)
         }
+        // What is left is a wrong command line, for which clap ends with 2 as well.
         Err(error) => {
             eprintln!("ms-bench: {error}");
             ExitCode::from(2)

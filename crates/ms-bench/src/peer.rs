@@ -18,6 +18,7 @@ pub(crate) static DONE: Notify = Notify::const_new();
 static LIVE: AtomicU64 = AtomicU64::new(0);
 
 /// Longest wait of a workload.
+// Less than a sample may take, so that a workload that hangs fails with the place where it does.
 pub(crate) const WAIT_LIMIT: Duration = Duration::from_secs(240);
 
 /// A field of an idle actor, which counts it while it lives. It has no size.
@@ -26,6 +27,7 @@ pub(crate) struct Alive(());
 
 impl Alive {
     pub(crate) fn new() -> Self {
+        // Relaxed, as nothing else is read by this count.
         LIVE.fetch_add(1, Ordering::Relaxed);
         Self(())
     }

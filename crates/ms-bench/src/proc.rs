@@ -16,6 +16,8 @@ const PAGE: u64 = 4096;
 pub(crate) fn cpu_seconds() -> f64 {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let nanos = threads.filter_map(|thread| {
+        // In nanoseconds. `/proc/self/stat` counts ticks of 10 ms, too coarse for a process that is
+        // idle.
         let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
         stat.split(' ').next()?.parse::<u64>().ok()
     });

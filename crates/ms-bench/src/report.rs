@@ -60,6 +60,7 @@ impl Report {
     }
 
     pub(crate) fn load_or_empty(path: &Path) -> Result<Self, Error> {
+        // Only a missing file counts as empty: a broken one must not be written over.
         if path.exists() { Self::load(path) } else { Ok(Self::empty()) }
     }
 

@@ -123,6 +123,7 @@ fn sample(workload: &Workload, contender: &Contender, scale: f64) -> Result<Samp
     if !status.success() {
         return Err(Problem::Exited(status));
     }
+    // Read after its end: a sample is one short line, which a pipe holds.
     let output = child.wait_with_output()?;
     Ok(serde_json::from_slice(&output.stdout)?)
 }

@@ -122,6 +122,7 @@ fn verdict(figure: &Figure, found: &FigureResult, goal: &Goal) -> String {
 }
 
 fn notes(workload: &Workload, result: &WorkloadResult) -> String {
+    // A note belongs to a contender, so all figures have the same ones.
     let rows = result.figures.first().map(|figure| figure.rows.as_slice()).unwrap_or_default();
     let mut notes = String::new();
     for row in rows {
@@ -139,6 +140,7 @@ fn notes(workload: &Workload, result: &WorkloadResult) -> String {
 
 fn aligned(rows: &[[String; 6]]) -> String {
     let width =
+        // Characters and not bytes: `µ` and `×` have two.
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..6).map(width).collect();
     let line = |row: &[String; 6]| {

@@ -24,6 +24,7 @@ pub(crate) struct LogActor {
     filter: Filter,
     limit: RateLimit,
     written: u64,
+    // Never read, only held: the subscription ends with its handle.
     subscription: Option<Subscription>,
 }
 

@@ -108,6 +108,8 @@ impl Producer {
         });
         async move {
             let (subject, published) = sent?;
+            // A request that reached nobody would otherwise end as `NoReply`, which blames a
+            // responder.
             match (published.matched, published.accepted) {
                 (0, _) => return Err(RequestError::NoResponders { subject }),
                 (matched, 0) => return Err(RequestError::NotTaken { subject, matched }),
@@ -159,6 +161,8 @@ impl Producer {
     fn subject_of<E: Event>(&mut self, event: &E) -> Result<Subject, PublishError> {
         let text: Cow<'static, str> = event.subject();
         if let Some((last, of_type)) = &self.last
+            // The text alone does not prove it: another event type may publish under this subject
+            // too, outside of its own `SUBJECT`.
             && *of_type == E::SUBJECT
             && last.as_str() == text
         {

@@ -96,6 +96,7 @@ async fn ask_until<M: FromEvent>(port: Port<M>, mut message: M, within: Duration
 /// A feed. An event counts as handled when the feed has taken it.
 pub(crate) struct FeedSink<M> {
     pub(crate) into: mpsc::Sender<M>,
+    // A function type, because a sink is `Sync` and a message need not be.
     pub(crate) takes: PhantomData<fn(M)>,
 }
 

@@ -230,6 +230,7 @@ fn with_units(text: &str, units: &Units) -> Option<u64> {
 /// Returns the amount in the largest unit that divides it.
 fn in_largest_unit(amount: u64, units: &Units) -> String {
     let fits = units.iter().rev().find(|(_, scale)| amount > 0 && amount.is_multiple_of(*scale));
+    // Every unit divides nothing, so it is written in the usual one: `0s`, `0B`.
     let (unit, scale) = *fits.unwrap_or(&units[usize::from(units == TIMES)]);
     format!("{}{unit}", amount / scale)
 }

@@ -63,6 +63,8 @@ fn one_of(dir: &Path, stems: &[&str]) -> Result<Option<PathBuf>, ConfigError> {
     let names = stems.iter().flat_map(|stem| ENDINGS.map(|ending| format!("{stem}.{ending}")));
     let mut found = Vec::new();
     for path in names.map(|name| dir.join(name)) {
+        // The link itself: one that leads nowhere is found too, and is reported when it is read.
+        // Passed over, it would be as if the file had never been there.
         match path.symlink_metadata() {
             Ok(_) => found.push(path),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -98,6 +100,7 @@ pub(crate) fn of_env(vars: &[(OsString, OsString)], errors: &mut Vec<ConfigError
             }
         }
     }
+    // Variables have no order, and messages must come in the same order every time.
     found.sort_by(|a, b| a.key.cmp(&b.key));
     found
 }

@@ -249,6 +249,7 @@ impl<C: Settings> Merge<C> {
                 continue;
             }
             match &spot.raw {
+                // A section without a line in YAML is null.
                 Raw::Null => {}
                 Raw::Table(inner) => self.table(&format!("{path}."), inner, layer),
                 other => {

@@ -18,6 +18,7 @@ use crate::keys::{
 
 impl Rules for Supervision {
     fn rules(&self, at: &str, problems: &mut Problems) {
+        // The window counts whole seconds, as OTP's does.
         if self.restart_window.subsec_nanos() != 0 {
             problems.add(format!("{at}restart_window"), "must be whole seconds");
         }
@@ -112,6 +113,7 @@ impl Http {
     /// Returns whether others could reach a listener at this address without a token over TLS.
     fn is_open_at(&self, addr: SocketAddr) -> bool {
         let guarded = !self.auth_token_file.as_os_str().is_empty() && self.tls_terminated_upstream;
+        // Canonical, because `::ffff:127.0.0.1` is loopback too.
         !addr.ip().to_canonical().is_loopback() && !guarded
     }
 }

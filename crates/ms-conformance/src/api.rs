@@ -196,6 +196,7 @@ impl Caller<'_> {
             (child.clone(), json!({"id": id, "child": child, "type": kind_text(row.kind)}))
         };
         let mut rows: Vec<(String, Value)> = rows.iter().map(row).collect();
+        // OTP lists dynamic children in the order of a map of pids, which it does not promise.
         if state.procs[self.sup].dynamic {
             rows.sort_by(|(a, _), (b, _)| a.cmp(b));
         }

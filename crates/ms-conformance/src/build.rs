@@ -50,6 +50,8 @@ pub(crate) fn supervisor(
         .intensity(flags.max_restarts, flags.period)
         .auto_shutdown(flags.auto_shutdown)
         .observer(observer)
+        // OTP leaves the children of a killed supervisor running; with lasting references they are
+        // fenced off.
         .lasting_refs(false)
         .init(move |me| {
             let outcome = worker::attempt(&here, &at, &me.any(), &script)?;

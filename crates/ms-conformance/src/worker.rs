@@ -18,7 +18,7 @@ pub(crate) struct Worker {
     crashing: bool,
 }
 
-/// What it does when it is told to stop.
+/// Its reaction to the order to stop.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnStop {
     Obey,
@@ -50,6 +50,7 @@ impl Worker {
             "hang" => OnStop::Hang,
             _ => OnStop::Obey,
         };
+        // In Erlang only a process that traps exits has a say in how it is stopped.
         let traps = spec["trap_exit"] == true || stop != OnStop::Obey;
         let pid = world.started(path, me.any(), false, false);
         Ok(Self {

@@ -66,7 +66,7 @@ impl World {
         Self { state: Arc::default(), issue }
     }
 
-    /// Has a call to a supervisor made, as an actor does while it starts.
+    /// Makes a call to a supervisor, as an actor does while it starts.
     pub(crate) fn issue(&self, sup: Pid, call: Value) {
         (self.issue)(self, sup, call);
     }

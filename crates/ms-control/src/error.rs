@@ -27,7 +27,7 @@ pub struct ControlError {
 }
 
 impl ControlError {
-    /// Makes an error of the table; `what` says what happened this time.
+    /// Creates an error with a code of the table; `what` says what happened this time.
     #[must_use]
     pub fn new(code: &'static Code, what: impl Into<String>) -> Self {
         OpError::new(code, what).into()

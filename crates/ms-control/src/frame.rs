@@ -10,6 +10,7 @@ use crate::error::ControlError;
 
 /// Why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// The other side ended the connection between two frames.
     #[error("the connection was closed")]

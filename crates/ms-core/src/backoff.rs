@@ -37,6 +37,7 @@ impl Backoff {
         let low = base * (1.0 - self.jitter);
         let high = (base * (1.0 + self.jitter)).min(self.max.as_secs_f64());
         let delay = low + unit_random.clamp(0.0, 1.0) * (high - low);
+        // A `max` of `Duration::MAX` is rounded up as a double, to more than a `Duration` holds.
         Duration::try_from_secs_f64(delay).unwrap_or(self.max).min(self.max)
     }
 }

@@ -23,7 +23,7 @@ struct Inner {
 const MAX_TEXT: usize = 8 * 1024;
 
 impl Backtrace {
-    /// Notes where the calling thread is, when `RUST_BACKTRACE` asks for backtraces.
+    /// Captures the stack of the calling thread, if `RUST_BACKTRACE` asks for backtraces.
     #[must_use]
     pub fn capture() -> Option<Self> {
         let captured = std::backtrace::Backtrace::capture();
@@ -31,16 +31,15 @@ impl Backtrace {
         wanted.then(|| Self(Arc::new(Inner { captured: Some(captured), text: OnceLock::new() })))
     }
 
-    /// Returns this backtrace if nobody has read it yet. Putting it into words takes tens of
-    /// milliseconds: a caller on an arbiter has [`Backtrace::as_str`] called on another thread
-    /// first.
+    /// Returns this backtrace if nobody has read it yet. Finding the names takes tens of
+    /// milliseconds, so code on an arbiter first calls [`Backtrace::as_str`] on another thread.
     #[must_use]
     pub fn unread(&self) -> Option<Self> {
         self.0.text.get().is_none().then(|| self.clone())
     }
 
-    /// Returns the backtrace in words. The first reader pays for finding the names, which may read
-    /// the program's debug information from disk. On an arbiter see [`Backtrace::unread`].
+    /// Returns the backtrace as text. The first call finds the names, and may read debug
+    /// information from disk for it. On an arbiter see [`Backtrace::unread`].
     #[must_use]
     pub fn as_str(&self) -> &str {
         let words = || self.0.captured.as_ref().map(|it| head_of(&it.to_string()));
@@ -72,13 +71,14 @@ impl From<Backtrace> for String {
 
 impl PartialEq for Backtrace {
     fn eq(&self, other: &Self) -> bool {
+        // The pointer first: comparing the texts would find the names of every frame.
         Arc::ptr_eq(&self.0, &other.0) || self.as_str() == other.as_str()
     }
 }
 
 impl Eq for Backtrace {}
 
-/// Finds no names: a log line is written wherever something happens.
+/// Prints the text only once somebody has read it: finding names is too slow for a log line.
 impl fmt::Debug for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.text.get().map_or("a backtrace that nobody has read", String::as_str))

@@ -1,10 +1,9 @@
 //! Budgets: how much an agent, or a subtree of agents, may use.
 //!
-//! An *account* belongs to a path and counts what all agents at and below it use: messages,
-//! wall time in handlers, and whatever units the user names (tokens, money). An agent may
-//! handle its next message only while no account it belongs to is used up. Only past use is
-//! checked: a handler that is admitted may pass a limit by the cost of one message, and is then
-//! the last.
+//! An *account* belongs to a path and counts what all agents at and below it use: messages, wall
+//! time in handlers, and whatever units the user names (tokens, money). An agent may handle its
+//! next message only while no account it belongs to is used up. Only past use is checked: a handler
+//! that is admitted may pass a limit by one message, and is then the last.
 //!
 //! These are the types; the accounts themselves are kept by `ms_task::budget::Ledger`.
 

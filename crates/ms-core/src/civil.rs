@@ -20,6 +20,8 @@ impl Civil {
     #[must_use]
     pub const fn of_unix(unix: u64) -> Self {
         let (days, rest) = (unix / 86_400, unix % 86_400);
+        // 719,468 days lie between 1 March of the year 0 and 1970. Years that begin in March have
+        // the leap day at their end.
         let shifted = days + 719_468;
         let (era, of_era) = (shifted / 146_097, shifted % 146_097);
         let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

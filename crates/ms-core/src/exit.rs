@@ -81,6 +81,7 @@ impl ExitReason {
     /// A transient child that ends so is not started again.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
+        // `ChildStartFailed` is OTP's `{shutdown, {failed_to_start_child, ..}}`, so it is orderly.
         matches!(
             self,
             Self::Normal | Self::Shutdown | Self::ShutdownWith(_) | Self::ChildStartFailed { .. }

@@ -148,6 +148,7 @@ pub(crate) fn check_segment(text: &str) -> Result<(), IdError> {
     if text.len() > MAX_CHILD_ID {
         return Err(IdError::TooLong(text.to_owned()));
     }
+    // So narrow that no id leaves a directory or forges a line of a log.
     let permitted = |at: usize, byte: u8| {
         matches!(byte, b'a'..=b'z' | b'0'..=b'9') || (at > 0 && matches!(byte, b'-' | b'_'))
     };
@@ -193,6 +194,7 @@ impl ActorPath {
     /// Returns the path of the child `id` below this one.
     #[must_use]
     pub fn child(&self, id: &ChildId) -> Self {
+        // Not `format!`, which was a measurable part of the start of a child.
         Self([self.as_str(), "/", id.as_str()].concat().into())
     }
 
@@ -225,6 +227,7 @@ impl ActorPath {
     /// Returns whether `self` is `other` or lies below it.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
+        // By whole segments: `/root/agents-2` is not below `/root/agents`.
         self.0
             .strip_prefix(other.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -7,7 +7,7 @@
 //! | an actor | [`id`], [`exit`], [`spec`], [`backtrace`] |
 //! | what inspectors see | [`view`], row by row in [`tree`], events in [`stream`] |
 //! | durable tasks | [`task`], [`budget`] |
-//! | a node and its parts | [`life`], [`lifecycle`], [`health`], [`integration`], [`emergency`] |
+//! | a node and its parts | [`life`], [`lifecycle`], [`health`], [`interactions`], [`emergency`] |
 //! | what travels | [`traceparent`], [`subject`] |
 //! | all | [`time`], [`civil`], [`private`] (which files may hold secrets) |
 //!
@@ -27,7 +27,7 @@ pub mod emergency;
 pub mod exit;
 pub mod health;
 pub mod id;
-pub mod integration;
+pub mod interactions;
 mod invalid;
 pub mod life;
 pub mod lifecycle;

@@ -27,8 +27,7 @@ pub enum PlaceError {
 }
 
 impl NodeLife {
-    /// Makes a life out of a random number, which whoever boots the node supplies. Zero counts as
-    /// one.
+    /// Makes a life of a random number, supplied by whoever boots the node. Zero counts as one.
     #[must_use]
     pub const fn new(random: u64) -> Self {
         match NonZeroU64::new(random) {
@@ -157,8 +156,7 @@ pub enum Resumed {
 }
 
 impl Place {
-    /// Returns where a reader goes on from this place, in a `life` whose newest events have these
-    /// numbers.
+    /// Returns where a reader resumes from this place, in a `life` with these newest numbers.
     #[must_use]
     pub fn resumed(self, life: NodeLife, newest: (u64, u64)) -> Resumed {
         let Self { life: of, node, tasks } = self;

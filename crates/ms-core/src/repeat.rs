@@ -1,4 +1,4 @@
-//! Thinning out log lines that repeat themselves.
+//! A limit on log lines that repeat themselves.
 
 use std::time::Duration;
 
@@ -30,8 +30,7 @@ impl Repeats {
         Self { every, last: None, left_out: 0 }
     }
 
-    /// Returns how many lines were left out before this one, or `None` when this one is to be left
-    /// out too.
+    /// Returns how many lines were left out before this one; `None` leaves this one out too.
     pub fn admit(&mut self, now: Tick) -> Option<u64> {
         if self.last.is_some_and(|last| now.since(last) < self.every) {
             self.left_out = self.left_out.saturating_add(1);

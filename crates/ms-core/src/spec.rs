@@ -108,7 +108,7 @@ pub enum WhenExhausted {
 
 /// In which order a supervisor that ends stops its children.
 ///
-/// Restarts are not concerned: a group is always stopped latest start first.
+/// It does not apply to restarts: a group is always stopped latest start first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopOrder {

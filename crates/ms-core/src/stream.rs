@@ -17,8 +17,7 @@ pub type StreamEvent = Numbered<StreamKind>;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum StreamKind {
-    /// Events of the node were left out because a reader or a buffer was too slow, or came too
-    /// late.
+    /// Events of the node were left out: a reader or a buffer was too slow, or came too late.
     Gap {
         /// How many, as far as it is known.
         missed: u64,
@@ -124,6 +123,7 @@ impl EventFilter {
                     && self.task.is_none_or(|id| transition.id == id)
                     && self.change.is_none_or(|change| transition.change == change)
             }
+            // Nobody knows what was left out, so a gap is for every reader of its log.
             StreamKind::TaskGap { .. } => self.tasks(),
             StreamKind::Gap { .. } | StreamKind::Node(_) => self.node(),
         }

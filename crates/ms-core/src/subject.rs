@@ -123,6 +123,7 @@ impl Filter {
         let mut tokens = subject.tokens();
         for wanted in self.tokens() {
             match (wanted, tokens.next()) {
+                // `check` permits `>` at the end only.
                 (TAIL, Some(_)) => return true,
                 (ONE, Some(_)) => {}
                 (wanted, Some(found)) if wanted == found => {}

@@ -56,7 +56,8 @@ impl Tick {
     }
 }
 
-/// A time as good as for ever that no clock overflows with: thirty years.
+/// As good as for ever, and short enough that no clock overflows: thirty years.
+// As tokio's own: a thousand years overflow an `Instant` on macOS, a hundred on FreeBSD.
 pub const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Returns the time `by` after `from`, at most [`FAR`] after it.
@@ -88,8 +89,7 @@ pub fn total(parts: impl IntoIterator<Item = Duration>) -> Duration {
     parts.into_iter().fold(Duration::ZERO, Duration::saturating_add)
 }
 
-/// Returns one of `parts` equal parts of a duration; all of it where `parts` is 0. Plain
-/// division panics then.
+/// Returns one of `parts` equal parts; the whole for 0 parts, where plain division panics.
 ///
 /// ```
 /// use std::time::Duration;

@@ -4,7 +4,7 @@
 //! is its version `00`, and of later versions the part that they must share with it. The header
 //! `tracestate` is not carried: nothing here adds to it, and no request is sent on.
 //!
-//! Ids are random, and randomness is the caller's: here they are arguments.
+//! Ids are random numbers, which the caller draws and passes in.
 
 use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};
@@ -20,7 +20,7 @@ const FORBIDDEN: u64 = 0xff;
 const KNOWN_FLAGS: u8 = 0b11;
 const SAMPLED: u8 = 0b01;
 
-/// The id of a trace: all that came of one cause.
+/// The id of a trace: everything that one cause led to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceId(NonZeroU128);
 
@@ -44,7 +44,7 @@ impl SpanId {
     }
 }
 
-/// Where in which trace something is done.
+/// A place in a trace: the trace, the operation within it, and the flags.
 ///
 /// ```
 /// use ms_core::traceparent::TraceContext;
@@ -95,7 +95,7 @@ impl TraceContext {
     }
 }
 
-/// Why a text is no `traceparent`. Whoever gets one as a header begins a trace of its own.
+/// Why a text is not a `traceparent`. A server that gets such a header begins a trace of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceparentError {
@@ -114,6 +114,7 @@ impl FromStr for TraceContext {
     type Err = TraceparentError;
 
     fn from_str(text: &str) -> Result<Self, TraceparentError> {
+        // As bytes: cutting a `str` within a character panics, and the text is a stranger's.
         let bytes = text.as_bytes();
         let version = hex(bytes, 0, 2)?;
         if version == u128::from(FORBIDDEN) {
@@ -132,6 +133,7 @@ impl FromStr for TraceContext {
         let trace = NonZeroU128::new(trace).ok_or(TraceparentError::Zero)?;
         let span = u64::try_from(span).ok().and_then(NonZeroU64::new);
         let span = span.ok_or(TraceparentError::Zero)?;
+        // Unknown flags must be zero in what is sent on.
         let flags = u8::try_from(flags).map_err(|_| TraceparentError::Form)? & KNOWN_FLAGS;
         Ok(Self { trace: TraceId(trace), span: SpanId(span), flags })
     }
@@ -140,8 +142,7 @@ impl FromStr for TraceContext {
 /// Reads hex digits, which must be lower-case.
 fn hex(bytes: &[u8], from: usize, to: usize) -> Result<u128, TraceparentError> {
     let digits = bytes.get(from..to).ok_or(TraceparentError::Form)?;
-    // Not `from_str_radix`, which takes a sign and upper-case digits: the specification forbids
-    // both.
+    // Not `from_str_radix`: it takes a sign and upper-case digits, which are forbidden here.
     digits.iter().try_fold(0, |number, digit| {
         let value = match digit {
             b'0'..=b'9' => digit - b'0',

@@ -87,6 +87,7 @@ impl TreeBuilder {
         if row.level > self.open.len() || (row.level == 0 && !self.open.is_empty()) {
             return Err(NoTree::Orphan);
         }
+        // A nested tree is dropped by recursion, so its depth is bounded where it comes in.
         if row.level > MAX_PATH_DEPTH {
             return Err(NoTree::TooDeep);
         }

@@ -300,7 +300,7 @@ pub struct Numbered<K> {
 }
 
 impl<K> Numbered<K> {
-    /// Makes another kind of it, at the same place.
+    /// Converts the kind and keeps the place.
     pub fn map<L>(self, into: impl FnOnce(K) -> L) -> Numbered<L> {
         Numbered { seq: self.seq, at_ms: self.at_ms, kind: into(self.kind) }
     }
@@ -333,6 +333,7 @@ pub enum EventKind {
     /// A supervisor decided about an end.
     Decided {
         /// The causal record.
+        // Shared with the supervisor, which keeps the same record.
         why: Arc<WhyRecord>,
     },
     /// A supervisor gave up.

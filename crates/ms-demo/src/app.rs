@@ -7,7 +7,7 @@ use std::time::Duration;
 use ms_audit::report::{TextStyle, may_hold_a_report, render};
 use ms_audit::source::{self, LockSource};
 use ms_audit::{CargoHome, Scope, Tally};
-use ms_runtime::{How, ServiceEnd};
+use ms_runtime::{RunEnd, ServiceEnd};
 
 use crate::args::{Input, Options};
 use crate::board::Board;
@@ -72,9 +72,9 @@ pub(crate) fn run(options: Options) -> Outcome {
 
 /// Returns why there is no result.
 fn unfinished(end: &ServiceEnd, board: &Board) -> Failure {
-    if end.ended.how == How::GaveUp {
+    if end.outcome.end == RunEnd::GaveUp {
         let crash = board.last_crash();
-        let why = if crash.is_empty() { format!("it was {}", end.ended.reason) } else { crash };
+        let why = if crash.is_empty() { format!("it was {}", end.outcome.reason) } else { crash };
         return Failure::GaveUp(why);
     }
     if let Some(emergency) = &end.emergency {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
-use ms_runtime::ControlAt;
+use ms_runtime::ControlEndpoint;
 
 use crate::exit::Failure;
 
@@ -52,7 +52,7 @@ pub(crate) struct Options {
     pub(crate) headless: bool,
     pub(crate) ascii: bool,
     pub(crate) plain: bool,
-    pub(crate) control: ControlAt,
+    pub(crate) control: ControlEndpoint,
     pub(crate) chaos: Option<ChaosOptions>,
     pub(crate) pace: Option<Duration>,
     pub(crate) poison: Option<String>,
@@ -70,7 +70,7 @@ impl Default for Options {
             headless: false,
             ascii: false,
             plain: false,
-            control: ControlAt::Default,
+            control: ControlEndpoint::Default,
             chaos: None,
             pace: None,
             poison: None,
@@ -125,7 +125,7 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
             Arg::Long("plain") => options.plain = true,
             Arg::Long("ascii") => options.ascii = true,
             Arg::Long("no-control") => no_control = true,
-            Arg::Long("control") => options.control = ControlAt::Path(parser.value()?.into()),
+            Arg::Long("control") => options.control = ControlEndpoint::Path(parser.value()?.into()),
             Arg::Long("chaos") => seed = Some(number(&mut parser, "--chaos")?),
             Arg::Long("rate") => rate = Some(number(&mut parser, "--rate")?),
             Arg::Long("pace") => options.pace = Some(pace(number(&mut parser, "--pace")?)?),
@@ -141,10 +141,10 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
         (None, false) => Input::Lock,
     };
     match (&options.control, no_control) {
-        (ControlAt::Path(_), true) => {
+        (ControlEndpoint::Path(_), true) => {
             return Err("--control and --no-control exclude each other".into());
         }
-        (_, true) => options.control = ControlAt::Off,
+        (_, true) => options.control = ControlEndpoint::Off,
         _ => {}
     }
     options.chaos = chaos(seed, rate)?;
@@ -225,7 +225,7 @@ mod tests {
             options(&["--path=a", "--chaos", "7", "--rate", "0.05", "--top", "3", "--no-control"]);
         assert_eq!(options.input, Input::Path("a".into()));
         assert_eq!(options.chaos, Some(ChaosOptions { seed: 7, rate: 0.05 }));
-        assert_eq!((options.top, options.control), (3, ControlAt::Off));
+        assert_eq!((options.top, options.control), (3, ControlEndpoint::Off));
     }
 
     #[test]

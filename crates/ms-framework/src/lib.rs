@@ -41,7 +41,7 @@
 //! }
 //!
 //! let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::agent::<Counter>("counter", 40));
-//! let ended = run_with(RunConfig::new("doc").control(ControlAt::Off), |_| tree, async |runtime| {
+//! let ended = run_with(RunConfig::new("doc").control(ControlEndpoint::Off), |_| tree, async |runtime| {
 //!     let counter = runtime.root().get_agent::<Counter>("counter").await?;
 //!     assert_eq!(counter.ask(Add(2)).await?, 42);
 //!     Ok(())
@@ -72,7 +72,7 @@ pub mod prelude {
     pub use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown, Strategy, WhenExhausted};
     pub use ms_registry::{Registry, RegistryConfig};
     pub use ms_router::{Router, RouterConfig};
-    pub use ms_runtime::{ControlAt, Ended, RunConfig, RunError, Runtime, run, run_with};
+    pub use ms_runtime::{ControlEndpoint, Outcome, RunConfig, RunError, Runtime, run, run_with};
     pub use ms_supervisor::{
         ChildSpec, DynamicChild, Supervisor, SupervisorRef, SupervisorSpec, start_root,
     };

@@ -15,7 +15,7 @@ const MAX_QUOTED: usize = 40;
 pub struct JsonError {
     at: String,
     what: String,
-    /// JSON by its grammar, of a value that nothing here can hold.
+    /// Whether the text is valid JSON, but of a value that nothing here can hold.
     unfit: bool,
 }
 
@@ -157,6 +157,8 @@ fn one_of(known: &[&str]) -> String {
 /// Renames serde's expectations to words of JSON, without Rust's types.
 fn in_json(wanted: &str) -> String {
     let whole = |min: i128, max: i128| format!("a whole number from {min} to {max}");
+    // serde passes on only the text of its visitors' `expecting`, so these are matched by text. One
+    // that is not known here stays as it is.
     match wanted {
         "i8" => whole(i8::MIN.into(), i8::MAX.into()),
         "i16" => whole(i16::MIN.into(), i16::MAX.into()),

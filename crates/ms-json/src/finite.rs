@@ -13,6 +13,8 @@ use super::error::EncodeError;
 pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), EncodeError> {
     let mut place = Place::default();
     let looked = value.serialize(Look(&mut place));
+    // The error that ends the walk is serde_json's, so that a value's own refusal passes through
+    // it; it has no room for a place.
     match place.found.take() {
         Some((at, value)) => Err(EncodeError::NotFinite { at, value }),
         None => Ok(looked?),
@@ -169,6 +171,7 @@ impl<'a> Serializer for Look<'a> {
         Ok(Fields(self.0))
     }
 
+    // Formatting the value would be wasted work: a text holds no float.
     fn collect_str<T: Display + ?Sized>(self, _: &T) -> Outcome {
         Ok(())
     }

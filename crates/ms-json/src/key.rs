@@ -32,6 +32,8 @@ impl<'de> Deserializer<'de> for Key {
 
     forward_to_parsed! {
         deserialize_bool bool => visit_bool
+        // All widths are parsed as the widest: the visitor refuses what its type cannot hold, and
+        // its error names the type.
         deserialize_i8 i64 => visit_i64
         deserialize_i16 i64 => visit_i64
         deserialize_i32 i64 => visit_i64

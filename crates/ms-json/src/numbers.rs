@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A whole number in a JSON text that no reader here keeps: it would become the nearest float.
+/// A whole number in a JSON text that is refused, because it would silently become the nearest
+/// float.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the whole number {number} at line {line} column {column} has more than 64 bits; send it as a text"
@@ -60,7 +61,7 @@ fn end_of_number(text: &[u8], at: usize) -> usize {
 }
 
 fn is_wide(number: &[u8]) -> bool {
-    // 64 bits have 20 digits at most.
+    // 18 digits always fit into 64 bits, 20 at most. With a fraction or an exponent it is a double.
     let digits = number.strip_prefix(b"-").unwrap_or(number);
     if digits.len() < 19 || !digits.iter().all(u8::is_ascii_digit) {
         return false;

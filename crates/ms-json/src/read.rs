@@ -250,6 +250,7 @@ impl<'de> VariantAccess<'de> for Content {
 
     fn unit_variant(self) -> Result<(), Fault> {
         match self.content {
+            // serde_json takes `{"Name": null}` for a bare name as well.
             None | Some(Node(Value::Null)) => Ok(()),
             Some(_) => Err(Fault::custom(format!("`{}` has nothing below it", self.name))),
         }

@@ -14,6 +14,7 @@ use super::finite;
 /// # Errors
 /// [`EncodeError`]: the value would not come back as it was.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, EncodeError> {
+    // Before writing: in what serde_json has written they are `null`.
     finite::check(value)?;
     Ok(serde_json::to_value(value)?)
 }

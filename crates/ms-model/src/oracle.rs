@@ -73,6 +73,7 @@ impl Oracle {
             self;
         (order, course, last, significant, granted, terminated, ending, broken).hash(to);
         let now = now.as_secs();
+        // Restarts that are out of the window matter no more, and would tell equal states apart.
         let counts = |at: &&u64| **at + PERIOD.as_secs() >= now;
         window.iter().filter(counts).for_each(|at| (now - at).hash(to));
     }
@@ -212,6 +213,7 @@ impl Oracle {
             self.demand(self.place(key) < self.place(last), Law::StopOrder);
         }
         self.last = Last::Stop(key);
+        // Under one_for_one no child is stopped because another one has ended.
         let alone = policy.flags().strategy == Strategy::OneForOne;
         self.demand(!alone || ordered || self.ending.is_some(), Law::Group);
         if let Course::Group(trigger) = self.course {

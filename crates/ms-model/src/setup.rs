@@ -38,13 +38,13 @@ pub struct Setup {
     /// normally or crashes, and one that is told to stop obeys or is killed: the decisions of the policy
     /// know no other difference, only its reports do.
     pub every_reason: bool,
-    /// How much may happen to it.
+    /// The limits of what may happen to it.
     pub budget: Budget,
 }
 
 /// Length of the restart window.
 pub(crate) const PERIOD: Duration = Duration::from_secs(5);
-/// How long `b` waits after a first failure.
+/// The wait of `b` after a first failure.
 pub(crate) const DELAY: Duration = Duration::from_secs(1);
 
 impl Setup {

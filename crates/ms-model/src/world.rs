@@ -220,6 +220,7 @@ impl World {
         match outcome {
             Outcome::Started => {
                 self.alive.push((key, incarnation));
+                // Two orders of starts that lead to the same children lead to the same state.
                 self.alive.sort_unstable();
                 self.feed(Event::Started { key, incarnation, info: false });
             }
@@ -241,6 +242,7 @@ impl World {
 
     fn ask(&mut self, ask: Ask) {
         self.budget.commands -= 1;
+        // The budget falls with each command, so no number comes twice.
         let ticket = Ticket(u64::from(self.budget.commands));
         let (command, target) = match ask {
             Ask::Terminate(name) => {
@@ -259,6 +261,7 @@ impl World {
 
     fn feed(&mut self, event: Event) {
         let went_well = match &event {
+            // As in OTP, a child that says `ignore` does not hold up those after it.
             Event::Started { key, .. } | Event::Ignored { key, .. } => Some(*key),
             _ => None,
         };
@@ -327,6 +330,7 @@ impl World {
                 self.oracle.demand(self.alive.is_empty() && quiet, Law::NoOrphan);
                 self.ended = true;
             }
+            // Only dynamic supervisors stop children together, and none is explored.
             Effect::StopMany { .. } => self.oracle.demand(false, Law::StopOrder),
             Effect::Report(_) | Effect::Booted | Effect::BootFailed { .. } => {}
             Effect::Dropped { key } => {

@@ -17,11 +17,11 @@ use crate::limits::{Limits, Pauses, WhenFull};
 use crate::logic::{AcceptBackoff, Full};
 use crate::places::{Place, Places};
 
-/// Where connections come from.
+/// A source of connections.
 pub trait Accept: AsFd {
     /// A connection.
     type Stream: Send + 'static;
-    /// What the kernel says of its other end.
+    /// The kernel's description of the other end.
     type Peer: Send;
 
     /// Waits for the next connection.
@@ -34,19 +34,19 @@ pub trait Accept: AsFd {
     fn address(peer: &Self::Peer) -> Option<IpAddr>;
 }
 
-/// What is done with the connections of a listener.
+/// Serves the connections of a listener.
 ///
-/// It also hears what befalls the listener, so that each service logs and counts in its own
-/// words; none of these may block.
+/// It is also notified of what happens to the listener, so that each service logs and counts in its
+/// own words. None of these methods may block.
 pub trait ConnectionService: Send + Sync + 'static {
-    /// Where its connections come from.
+    /// The source of its connections.
     type Listener: Accept;
-    /// Who is at the other end, once known.
+    /// The caller, once identified.
     type Caller: Send + 'static;
     /// Why a connection is not served.
     type Refusal: From<Full>;
 
-    /// Says who is at the other end.
+    /// Identifies the caller.
     ///
     /// # Errors
     /// Why that caller is not served, whether or not there is room.
@@ -69,10 +69,10 @@ pub trait ConnectionService: Send + Sync + 'static {
     /// Turns a connection away; it is closed by dropping it.
     fn refuse(&self, stream: <Self::Listener as Accept>::Stream, refusal: Self::Refusal);
 
-    /// Hears that no connection can be accepted and that the loop pauses for so long.
+    /// Reports that no connection can be accepted and that the loop pauses for this long.
     fn paused(&self, error: &io::Error, pause: Duration);
 
-    /// Hears that the serving of a connection panicked.
+    /// Reports that serving a connection panicked.
     fn panicked(&self, message: &str);
 }
 
@@ -147,6 +147,8 @@ fn admit<S: ConnectionService>(
     peer: <S::Listener as Accept>::Peer,
 ) {
     let address = S::Listener::address(&peer);
+    // Who it is comes first: a stranger is refused as such even where there is no room, and takes
+    // no place.
     let admitted =
         service.identify(&stream, peer).and_then(|caller| Ok((caller, places.enter(address)?)));
     match admitted {
@@ -165,6 +167,7 @@ async fn serve<S: ConnectionService>(
     place: Place,
     stop: Stop,
 ) {
+    // Given back when the connection ends, in a panic as well.
     let _held = place;
     // The call within the future, so that a panic before its first wait is caught, too.
     let (of, ends) = (Arc::clone(&service), stop.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How a listener and its connections are told to end.
+/// The signals that end a listener and its connections.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     /// Take no more connections; finish the request in hand, then close.
@@ -21,27 +21,27 @@ pub struct Connections {
     open: TaskTracker,
 }
 
-/// What came of a drain.
+/// The outcome of a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// Connections that were cut, their requests not answered.
+    /// Connections that were cut before their requests were answered.
     pub cut: usize,
 }
 
 impl Connections {
-    /// Starts with none; they end when `stop` says so.
+    /// Makes an empty set of connections; `stop` ends them.
     #[must_use]
     pub fn new(stop: Stop) -> Self {
         Self { stop, open: TaskTracker::new() }
     }
 
-    /// What tells them to end.
+    /// Returns the signals that end them.
     #[must_use]
     pub const fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    /// How many are open.
+    /// Returns how many are open.
     #[must_use]
     pub fn len(&self) -> usize {
         self.open.len()
@@ -53,13 +53,14 @@ impl Connections {
         self.open.is_empty()
     }
 
-    /// Has the listener take no more, and resolves when every connection has ended or the time
-    /// is over; what is left then is cut.
+    /// Stops the listener, and resolves when every connection has ended or the time is over; those
+    /// that are left then are cut.
     ///
-    /// Connections are told at the call, whether or not the future is polled. Dropping it cuts
-    /// nobody.
+    /// The signal is sent by the call itself, whether or not the future is polled. Dropping the
+    /// future cuts no connection.
     pub fn drain(&self, within: Duration) -> impl Future<Output = Drained> + Send + use<> {
         self.stop.drain.cancel();
+        // The wait of a tracker ends only if it is closed.
         self.open.close();
         let Self { stop, open } = self.clone();
         async move {
@@ -70,7 +71,7 @@ impl Connections {
         }
     }
 
-    /// Has the listener take no more, and ends every connection at once.
+    /// Stops the listener and ends every connection at once.
     pub fn cut(&self) {
         self.stop.drain.cancel();
         self.stop.now.cancel();

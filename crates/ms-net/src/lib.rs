@@ -7,11 +7,10 @@
 //! ([`KeptListener`]), and socket files that are private, never take the place of a live one
 //! and come back when somebody removes them ([`unix`]).
 //!
-//! It does *not* know what is spoken on a connection, who a caller is, or what is logged and
-//! counted: whoever uses it says so with a [`ConnectionService`]. There are two: `ms-control`
-//! (frames over a Unix socket) and `ms-transport` (HTTP over TCP). Neither ends TLS itself, so
-//! there is nothing here that would; a stream that wraps another fits in as the `Stream` of an
-//! [`Accept`].
+//! It does *not* know the protocol of a connection, who a caller is, or what is logged and counted:
+//! its user says so with a [`ConnectionService`]. There are two: `ms-control` (frames over a Unix
+//! socket) and `ms-transport` (HTTP over TCP). Neither terminates TLS, so nothing here does; a
+//! stream that wraps another fits in as the `Stream` of an [`Accept`].
 //!
 //! Architecture invariants: nothing in here names actix, axum or hyper; every decision stands
 //! in `logic/`, which knows no tokio, no clock and no log; a listener that cannot accept never

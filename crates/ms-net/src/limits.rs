@@ -1,4 +1,4 @@
-//! What one listener grants at most.
+//! The limits of a listener.
 
 /// The limits of a listener on its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,8 +8,8 @@ pub struct Limits {
     /// Connections open at a time from one address that is not loopback; `None` where callers
     /// have no address.
     pub per_address: Option<usize>,
-    /// File descriptors that connections leave to the rest of the process: an eighth of what
-    /// it may have at most, and none at zero.
+    /// File descriptors that connections leave to the rest of the process: at most an eighth of its
+    /// limit, and none when this is 0.
     pub spare_descriptors: u64,
     /// What becomes of connections beyond the total.
     pub when_full: WhenFull,
@@ -22,15 +22,15 @@ pub struct Limits {
 pub enum WhenFull {
     /// They wait in the kernel's queue until one closes: clients see a slow server.
     Wait,
-    /// They are accepted, told why not, and closed: clients see the reason.
+    /// They are accepted, sent the reason, and closed: clients see why.
     Refuse,
 }
 
 /// How a pause after a failed accept ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pauses {
-    /// When its time is over. For listeners with many short connections, where a pause that ends
-    /// with the next of them would be no pause.
+    /// When its time is over. For listeners with many short connections: a pause that ended with
+    /// the next one to close would be none.
     InFull,
     /// When its time is over or a connection ends, which gives a descriptor back.
     UntilOneEnds,

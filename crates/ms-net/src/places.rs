@@ -29,7 +29,7 @@ impl Places {
 
     /// Waits until the total leaves room for one more.
     ///
-    /// Nothing is reserved: the one loop that waits here is the only one that enters.
+    /// Reserves nothing: the loop that waits here is the only one that enters.
     ///
     /// # Cancel safety
     /// It can be dropped and called again.
@@ -49,7 +49,7 @@ impl Places {
         self.freed.notified().await;
     }
 
-    /// The counts are whole whoever panicked beside them.
+    /// Locks the counts, which no panic leaves half done.
     fn admission(&self) -> MutexGuard<'_, Admission> {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }

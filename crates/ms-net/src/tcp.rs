@@ -65,8 +65,8 @@ impl<Listing> KeptListener<Listing> {
         tokio::net::TcpListener::from_std(listener)
     }
 
-    /// Has the kernel refuse connections from now on. It holds for all duplicates, those of
-    /// abandoned threads included, and frees the port.
+    /// Makes the kernel refuse connections from now on, for all duplicates, those of abandoned
+    /// threads included, and frees the port.
     pub fn close(&self) {
         let Some(Bound { listener, .. }) = self.kept().take() else { return };
         // As a stream, because `std` shuts down only those; to the kernel it is the same call.

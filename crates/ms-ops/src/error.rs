@@ -1,4 +1,4 @@
-//! Why an operation was not carried out.
+//! The error of an operation that was not carried out.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -15,20 +15,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::codes::{self, Code, Kind};
 use crate::request_id::RequestId;
 
-/// A cause, shared so that an error can be cloned.
+/// The error behind another, shared so that both can be cloned.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
-/// Why an operation was not carried out: a code, and sentences for a person.
+/// The reason why an operation was not carried out: a code, and sentences for a person.
 ///
 /// `what` happened, `why`, and what to do `next` are for an operator, who may see the paths and
-/// the causes of this machine. `detail` is for everybody else; without it they read `what`.
+/// causes of this machine. `detail` is for everybody else; without it they read `what`.
 ///
-/// It reads as [`Parts`], which lie in a box: most calls succeed, and their results should not
-/// have room for eight fields that are not there.
+/// It derefs to [`Parts`], which lie in a box: most calls succeed, and their results should not
+/// carry the room of eight fields that are not there.
 #[derive(Debug, Clone)]
 pub struct OpError(Box<Parts>);
 
-/// What an [`OpError`] says.
+/// The contents of an [`OpError`].
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// The row of the table of codes.
@@ -39,13 +39,13 @@ pub struct Parts {
     pub why: String,
     /// What an operator can do about it.
     pub next: String,
-    /// What happened, in the words for a caller that is not the operator.
+    /// What happened, worded for a caller who is not the operator.
     pub detail: Option<String>,
-    /// Where in the request it went wrong.
+    /// The mistakes in the request.
     pub places: Vec<Place>,
-    /// When the same may be asked again.
+    /// The delay after which the same may be asked again.
     pub retry_after: Option<Duration>,
-    /// The error behind it; it stays inside the process.
+    /// The error behind it, which stays inside the process.
     pub source: Option<Cause>,
 }
 
@@ -66,14 +66,14 @@ impl DerefMut for OpError {
 /// One mistake in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// Where, as a path from the top: `payload.url`, `[3].queue`.
+    /// Its place, as a path from the top: `payload.url`, `[3].queue`.
     pub at: String,
     /// What is wrong there.
     pub detail: String,
 }
 
 impl OpError {
-    /// Makes an error of the table; `what` says what happened this time.
+    /// Creates an error with a code of the table; `what` says what happened this time.
     #[must_use]
     pub fn new(code: &'static Code, what: impl Into<String>) -> Self {
         Self(Box::new(Parts {
@@ -88,13 +88,13 @@ impl OpError {
         }))
     }
 
-    /// Takes it apart.
+    /// Returns its contents.
     #[must_use]
     pub fn into_parts(self) -> Parts {
         *self.0
     }
 
-    /// Returns what sort of failure it is.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.code.kind()
@@ -114,7 +114,7 @@ impl OpError {
         self
     }
 
-    /// Sets the words for callers that are not the operator.
+    /// Sets the wording for callers who are not the operator.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -128,7 +128,7 @@ impl OpError {
         self
     }
 
-    /// Says when the same may be asked again.
+    /// Sets the delay after which the same may be asked again.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
@@ -142,7 +142,7 @@ impl OpError {
         self
     }
 
-    /// Returns what happened, as a caller that is not the operator may read it.
+    /// Returns what happened, worded for a caller who is not the operator.
     #[must_use]
     pub fn public(&self) -> &str {
         self.detail.as_deref().unwrap_or(&self.what)
@@ -181,7 +181,7 @@ impl OpError {
         Self::new(&codes::TIMED_OUT, what)
     }
 
-    /// Reports that whoever was asked was not done within the time that was granted.
+    /// Reports that the node was not done within the time it was given.
     #[must_use]
     pub fn late(within: Duration) -> Self {
         Self::timed_out(format!("the node was not done within {within:?}"))
@@ -205,7 +205,7 @@ impl OpError {
     }
 }
 
-/// A request that is no JSON, or not of the shape that its operation has.
+/// Reports a request that is no JSON, or does not have the shape of its operation.
 impl From<JsonError> for OpError {
     fn from(error: JsonError) -> Self {
         let code = if error.is_unfit() { &codes::UNFIT } else { &codes::BAD_REQUEST };
@@ -231,7 +231,7 @@ impl Error for OpError {
 }
 
 impl PartialEq for OpError {
-    /// Whether a caller is told the same; causes are not compared.
+    /// Compares what a caller reads; the errors behind are not compared.
     fn eq(&self, other: &Self) -> bool {
         self.code == other.code
             && (&self.what, &self.why, &self.next) == (&other.what, &other.why, &other.next)

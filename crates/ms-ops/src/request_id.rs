@@ -5,12 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
-use crate::field::Bounded;
 
 /// Longest id, in characters.
-const MAX: usize = 128;
+pub(crate) const MAX: usize = 128;
 
 /// The id of one request, chosen by its caller: a UUID, say.
 ///
@@ -64,11 +61,5 @@ impl TryFrom<String> for RequestId {
 impl From<RequestId> for String {
     fn from(id: RequestId) -> Self {
         (*id.0).to_owned()
-    }
-}
-
-impl Bounded for RequestId {
-    fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^[!-~]{1,128}$", "maxLength": MAX })
     }
 }

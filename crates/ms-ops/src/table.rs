@@ -18,7 +18,7 @@ use crate::policy::Action;
 pub struct FieldInfo {
     /// Its name.
     pub name: &'static str,
-    /// What it means.
+    /// Its documentation.
     pub doc: &'static str,
     /// Whether it may be left out.
     pub optional: bool,

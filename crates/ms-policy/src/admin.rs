@@ -69,6 +69,7 @@ impl Policy {
 
     fn add(&mut self, ticket: Ticket, entry: Option<ChildEntry>) -> Answer {
         let Some(slot) = self.table.append(entry) else {
+            // All slot numbers are in use: to the caller a limit like the one it can set.
             return Some(Err(CommandError::MaxChildren { limit: self.table.len() }));
         };
         self.begin_start(slot, StartCause::Added(ticket));
@@ -86,6 +87,7 @@ impl Policy {
                 Ok(Reply::Ignored)
             }
             Outcome::Failed(reason) => {
+                // Unlike at boot: OTP keeps no spec of an added child that did not start (G1).
                 self.discard(slot);
                 Err(CommandError::StartFailed { reason })
             }

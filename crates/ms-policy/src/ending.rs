@@ -17,6 +17,7 @@ impl Policy {
     pub(super) fn end(&mut self, reason: ExitReason) {
         self.give_notice();
         match self.flags.stop_order {
+            // Dynamic children are stopped at once whatever the flag says, as in OTP (F6).
             _ if self.is_simple() => self.stop_dynamic(reason),
             StopOrder::Together => self.stop_together(reason),
             StopOrder::Reverse => self.stop_all(reason, self.table.tail()),

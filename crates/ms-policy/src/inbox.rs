@@ -111,6 +111,8 @@ impl Inbox {
     /// Takes the first shutdown out of turn: what a suspended supervisor does (I2).
     pub(super) fn take_shutdown(&mut self) -> Option<Waiting> {
         if self.shutdowns == 0 {
+            // Asked after every event while suspended, with an inbox that only grows: the count
+            // spares the walk through it.
             return None;
         }
         let is_shutdown =

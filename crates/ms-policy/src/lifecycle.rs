@@ -86,6 +86,7 @@ impl Policy {
     /// in the inbox is taken from there (C6, F3).
     pub(super) fn begin_stop(&mut self, slot: Slot) -> bool {
         if self.table.state(slot) != ChildState::Running {
+            // This also cancels a restart that is due (E3).
             self.clear(slot);
             return false;
         }

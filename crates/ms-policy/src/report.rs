@@ -133,6 +133,8 @@ pub(super) fn is_expected_end(reason: &ExitReason, restart: Restart, shutdown: S
     match (reason, shutdown) {
         (ExitReason::Killed, Shutdown::BrutalKill) => true,
         (ExitReason::Shutdown, Shutdown::Timeout(_) | Shutdown::Infinity) => true,
+        // OTP reports a permanent child that was told to stop and ended with `normal` (Q3); so do
+        // we, for the sake of equal traces.
         _ => restart != Restart::Permanent && reason.is_clean(),
     }
 }

@@ -44,6 +44,7 @@ impl Policy {
         match self.flags.auto_shutdown {
             AutoShutdown::Never => false,
             AutoShutdown::AnySignificant => true,
+            // The child that ended is still in the table.
             AutoShutdown::AllSignificant if self.is_simple() => self.table.len() == 1,
             AutoShutdown::AllSignificant => self.table.significant_present() == 1,
         }
@@ -106,6 +107,8 @@ impl Policy {
         let counted = child.counted;
         let pid = self.restarting(slot);
         self.table.get_mut(slot).held = false;
+        // A start that failed waits uncounted and counts when it is tried again, like OTP's retries
+        // (D3).
         if counted {
             self.carry_out(now, slot, pid, now);
         } else {
@@ -295,6 +298,7 @@ impl Policy {
     pub(super) fn delay_if_failed(&self, now: Tick, slot: Slot) -> Duration {
         let pause = if self.window.grants(now) { Duration::ZERO } else { self.pause() };
         let Some(backoff) = self.table.policy(slot).backoff else { return pause };
+        // A clone: a preview must not use up the number that the real restart draws.
         pause.max(backoff.delay(self.failures_after(now, slot), self.jitter.clone().next_unit()))
     }
 

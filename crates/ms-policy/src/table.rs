@@ -20,6 +20,7 @@ pub(super) const NIL: Slot = Slot::MAX;
 /// One child. Kept small: a dynamic supervisor may have a million.
 #[derive(Debug, Clone)]
 pub(super) struct Child {
+    // Boxed, so that a dynamic child, which has none, does not pay for its room.
     /// `None` for a dynamic child, which follows the template.
     entry: Option<Box<ChildEntry>>,
     /// Number of the latest start attempt.

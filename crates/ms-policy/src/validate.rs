@@ -69,7 +69,7 @@ pub enum ChildSpecError {
     InvalidMailbox(ChildId),
 }
 
-/// Checks the flags first, then the specs in order, then their number (A2).
+/// Checks the flags first, then the number of specs, then each of them in order (A2).
 pub(super) fn check(flags: &SupervisorFlags, specs: &[ChildEntry]) -> Result<(), SpecError> {
     check_flags(flags)?;
     if flags.strategy == Strategy::SimpleOneForOne && specs.len() != 1 {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 /// The bounds of queries and answers. Every type that fulfils them implements it.
+// `Unpin`, because actix requires it of an actor, and the actor of a fallback keeps queries and
+// answers in its cache.
 pub trait Payload: Clone + Send + Sync + Unpin + 'static {}
 impl<V: Clone + Send + Sync + Unpin + 'static> Payload for V {}
 

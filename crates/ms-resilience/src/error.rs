@@ -99,10 +99,10 @@ pub enum FallbackError {
     Unavailable(#[from] Unavailable),
 }
 
-/// A fallback has as many watchers as it may have.
+/// A fallback already has its maximum number of watchers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the fallback has its maximum of {max} watchers; have one of them forward the changes")]
 pub struct TooManyWatchers {
-    /// The bound.
+    /// The maximum.
     pub max: usize,
 }

@@ -131,6 +131,7 @@ where
     }
 
     fn call(&mut self, query: Q) -> Self::Future {
+        // Without `take_ready`: the clone is polled ready in the call itself.
         let (mut inner, fallback) = (self.inner.clone(), self.fallback.clone());
         Box::pin(async move {
             let asked = query.clone();

@@ -60,6 +60,8 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // The mailbox of the life before may have had the end of a handler in it. Following anew
+        // tells at once of those that are gone.
         self.publish(ctx);
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! It does *not* decide about restarts (`ms-policy`), keep actors (`ms-actor`,
 //! `ms-supervisor`) or speak the wire protocol (`ms-control`). It prints nothing
-//! and ends no process: that is for the binary, see [`Ended::exit_code`].
+//! and ends no process: that is for the binary, see [`Outcome::exit_code`].
 //!
 //! Three threads beside the arbiters, so that none can be kept waiting by an
 //! actor: the caller of [`run`] waits for signals and for the node's report, the node's
@@ -33,8 +33,8 @@ pub use ms_actor::OpenResource;
 
 pub use control::NodeControl;
 pub use node::{
-    ControlAt, Ended, How, MainResult, RunConfig, RunError, Runtime, ServiceFailure, Shown, exit,
-    run, run_with,
+    ControlEndpoint, Exposed, MainResult, Outcome, RunConfig, RunEnd, RunError, Runtime,
+    ServiceFailure, exit, run, run_with,
 };
 #[cfg(feature = "config")]
 pub use service::configuration;
@@ -44,7 +44,7 @@ pub use service::{
     ComponentSpec, ConnectionPool, CrashReport, DatabaseCleanupHandler, DependencyError,
     DependencyErrors, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySettings,
     EmergencySummary, GateError, HealthRef, HealthSettings, HealthUnavailable, InitializationCause,
-    InitializationError, IntegrationObserver, IntegrationRef, IntegrationUnavailable, PathFuture,
+    InitializationError, InteractionObserver, InteractionsRef, InteractionsUnavailable, PathFuture,
     PathHealth, Permit, PersistFuture, PhaseContext, ProcedureOutcome, Readiness, ReadinessPath,
     ReloadOutcome, RollbackReport, Service, ServiceEnd, ServiceHandle, ServiceStage,
     ServiceStartError, Settings, SettingsError, ShutdownError, ShutdownReason, ShutdownSettings,

@@ -1,13 +1,13 @@
 //! How the components get along, for Prometheus.
 
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use ms_runtime::logic::interactions::{CallOutcome, IncidentChange};
-use ms_runtime::{Call, IntegrationObserver};
+use ms_runtime::{Call, InteractionObserver};
 
 /// Puts calls and incidents into the metrics, one by one.
 pub(crate) struct Recorder;
 
-impl IntegrationObserver for Recorder {
+impl InteractionObserver for Recorder {
     fn called(&self, call: &Call) {
         let (from, to) = (call.from().to_owned(), call.to().to_owned());
         metrics::counter!("ms_framework_integration_failures_total",
@@ -31,7 +31,7 @@ impl IntegrationObserver for Recorder {
 }
 
 /// What is no count: as of now.
-pub(crate) fn tell(now: &IntegrationMetrics) {
+pub(crate) fn tell(now: &InteractionMetrics) {
     for one in &now.health_scores {
         let component = one.component.clone();
         // There from the first look on, so that the first incident is an increase.

@@ -67,7 +67,7 @@ impl Observer {
     }
 
     fn look_at_integration(&self, ctx: &mut Context<Self>) {
-        let known = self.service.integration();
+        let known = self.service.interactions();
         let look = async move { known.metrics().await }.into_actor(self);
         ctx.spawn(look.map(|now, _, _| match now {
             Ok(now) => integration::tell(&now),

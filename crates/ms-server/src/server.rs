@@ -298,7 +298,7 @@ impl Server {
         }
         let builder = Builder::new(settings)
             .calls(&calls)
-            .integration_observer(Recorder)
+            .interaction_observer(Recorder)
             .preflight(StateDirectory(settings::state_directory(&config)))
             .preflight(FreeDisk::of(settings::state_directory(&config)))
             .preflight(DatabaseFile(config.tasks.database.clone()))

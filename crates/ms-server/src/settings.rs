@@ -7,7 +7,7 @@ use ms_config::{Components, FrameworkConfig, Probe};
 use ms_core::SupervisorFlags;
 use ms_runtime::logic::health::ProbeSettings;
 use ms_runtime::{
-    BootSettings, ControlAt, EmergencySettings, HealthSettings, RunConfig, Settings,
+    BootSettings, ControlEndpoint, EmergencySettings, HealthSettings, RunConfig, Settings,
     ShutdownSettings, SupervisionSettings,
 };
 use ms_store::StoreConfig;
@@ -23,7 +23,7 @@ const SHORTEST_WEDGED: Duration = Duration::from_millis(200);
 pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -> Settings {
     let mut run = RunConfig::new(name);
     if let Some(path) = &options.control {
-        run = run.control(ControlAt::Path(path.clone()));
+        run = run.control(ControlEndpoint::Path(path.clone()));
     }
     run.allow_faults = options.allow_faults;
     // The kernel reports each panic, and so does the log; neither waits for standard error.

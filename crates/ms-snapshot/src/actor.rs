@@ -80,6 +80,8 @@ impl SnapshotActor {
             let (mut items, mut failed) = (Vec::new(), Vec::new());
             for (id, answer) in asked.await {
                 match (answer, put.remove(&id)) {
+                    // A component that has stopped cannot answer; it has handed its state over
+                    // before.
                     (Ok(state), _) | (Err(_), Some(state)) => items.push(state.into_item(id)),
                     (Err(source), None) => {
                         failed.push((id.clone(), SaveError::NotExtracted { id, source }));
@@ -219,6 +221,7 @@ impl Handler<Tick> for SnapshotActor {
         let save = self.save().into_actor(self);
         AtomicResponse::new(Box::pin(save.map(|result, actor, ctx| {
             drop(actor.saved(result, ctx));
+            // After the save: a disk that is slow is not asked for the next one meanwhile.
             actor.tick(ctx);
         })))
     }

@@ -33,7 +33,7 @@ use crate::write::Writer;
 const MAX_GROUP: usize = 1_024;
 /// A commit that takes longer is reported in [`Totals::trouble`].
 const LONG_COMMIT: Duration = Duration::from_secs(1);
-/// How often the files are checked when nothing is written.
+/// Interval at which the files are checked when nothing is written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The feature that is off while nothing can be written.
 const WRITING: &str = "writing";
@@ -63,7 +63,7 @@ pub struct StoreActor {
     look: bool,
     /// Whether the last job was a commit: commits and the removal of ended tasks take turns.
     committed: bool,
-    /// When the commit under way began.
+    /// The start of the commit under way.
     began: Option<Tick>,
     largest_group: usize,
     closing: Closing,
@@ -80,7 +80,7 @@ struct ReadQueue {
     waiting: VecDeque<Read>,
 }
 
-/// How far an orderly stop has come.
+/// The stage of an orderly stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Closing {
     No,

@@ -10,7 +10,7 @@ pub(crate) enum Answer {
     Submit(Vec<Result<Submitted, TaskError>>),
     Execute(Vec<Result<TaskView, TaskError>>),
     Claim(Claimed),
-    /// How many tasks were taken back or released.
+    /// The number of tasks that were taken back or released.
     Taken(usize),
     Sweep(Swept),
     Kept,

@@ -152,6 +152,7 @@ impl Batch {
             return Err(TaskError::Duplicate(*id));
         }
         let record = TaskRecord::submit(*id, task, self.now)?;
+        // After the key: a task that was taken is not refused because the queue is full by now.
         if self.counts.unfinished(&task.queue) >= self.max_queue {
             return Err(TaskError::QueueFull { queue: task.queue.clone(), limit: self.max_queue });
         }

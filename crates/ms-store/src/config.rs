@@ -9,7 +9,7 @@ use crate::clock::WallClock;
 pub const DEFAULT_MAX_QUEUE: u64 = 1_000_000;
 /// Largest database file unless configured: 8 GiB.
 pub const DEFAULT_MAX_BYTES: u64 = 8 << 30;
-/// How long ended tasks are kept unless configured: seven days.
+/// Time for which ended tasks are kept unless configured: seven days.
 pub const DEFAULT_KEEP_ENDED: Duration = Duration::from_secs(7 * 86_400);
 /// Requests that may wait for the writer, and as many again for a reader.
 pub const MAX_WAITING: usize = 8_192;
@@ -23,13 +23,13 @@ pub struct StoreConfig {
     pub max_queue: u64,
     /// Largest database file, in bytes; at the limit new tasks are refused.
     pub max_bytes: u64,
-    /// How long a task is kept after its end.
+    /// Time for which a task is kept after its end.
     pub keep_ended: Duration,
     /// Connections that read lists, 1 to 16; tasks are read by id on others.
     pub readers: usize,
-    /// How long SQLite waits for a lock of another program.
+    /// Longest wait of SQLite for a lock of another program.
     pub busy: Duration,
-    /// How long a caller waits for an answer.
+    /// Longest wait of a caller for an answer.
     pub answer_within: Duration,
     /// The clock that the store's own begins at.
     pub wall: WallClock,

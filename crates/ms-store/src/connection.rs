@@ -16,6 +16,7 @@ pub(crate) async fn connect(
 ) -> Result<SqliteConnection, sqlx::Error> {
     let mut options = SqliteConnectOptions::new()
         .filename(&config.path)
+        // The guard has made the file. If it is gone, an empty one must not take its place.
         .create_if_missing(false)
         .read_only(read_only)
         .busy_timeout(config.busy)

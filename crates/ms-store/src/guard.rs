@@ -319,7 +319,7 @@ impl Guard {
         std::fs::symlink_metadata(&self.path).is_ok_and(|found| id_of(&found) == self.file.id)
     }
 
-    /// Returns which file the lock is.
+    /// Returns the identity of the lock file.
     pub(crate) fn lock_id(&self) -> io::Result<FileId> {
         self.lock.metadata().map(|found| id_of(&found))
     }

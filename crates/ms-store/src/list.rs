@@ -31,6 +31,8 @@ const PAIRS: &str = "WITH RECURSIVE pairs (queue, kind) AS ( \
             WHERE (t.queue, t.kind) > (pairs.queue, pairs.kind) ORDER BY t.queue, t.kind LIMIT 1) \
     FROM pairs WHERE pairs.queue IS NOT NULL) \
     SELECT queue, kind FROM pairs WHERE queue IS NOT NULL";
+// The index is named, so that SQLite never reads the whole table instead: without one, a page took
+// 1.2 s at a million tasks.
 const RANGE: &str = "SELECT seq, id FROM tasks INDEXED BY tasks_listed \
     WHERE queue = ?1 AND kind = ?2 AND state = ?3 AND seq > ?4 ORDER BY seq LIMIT ?5";
 const RECORDS: &str = "SELECT id, record FROM tasks \

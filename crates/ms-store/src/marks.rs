@@ -11,18 +11,18 @@ pub(crate) const PAGE: u64 = 4_096;
 pub(crate) const APPLICATION: u32 = 0x4d53_5453;
 /// Length in bytes to which SQLite cuts a longer write-ahead log.
 pub(crate) const LOG_LIMIT: u64 = 64 << 20;
-/// How every SQLite database begins (<https://www.sqlite.org/fileformat.html>).
+/// The first bytes of every SQLite database (<https://www.sqlite.org/fileformat.html>).
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Bytes read of a database.
 pub(crate) const HEADER: usize = 100;
-/// How a rollback journal begins.
+/// The first bytes of a rollback journal.
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Bytes read of a rollback journal.
 pub(crate) const JOURNAL_HEADER: usize = 28;
 /// Bytes read of a write-ahead log.
 pub(crate) const LOG_HEADER: usize = 32;
 
-/// Which file it is, whatever its name.
+/// The identity of a file, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FileId {
     pub(crate) device: u64,
@@ -34,7 +34,7 @@ pub(crate) struct FileId {
 pub(crate) struct Header {
     /// The application id; 0 when none was set.
     pub(crate) application: u32,
-    /// How often the store was opened or has folded its log in: an older copy has a lower one.
+    /// Counts the openings of the store and the folds of its log: an older copy has a lower one.
     pub(crate) generation: u32,
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
 pub(crate) struct Main {
     pub(crate) id: FileId,
     pub(crate) bytes: u64,
-    /// When it was last written to: seconds and nanoseconds.
+    /// The time of the last write to it: seconds and nanoseconds.
     pub(crate) written: (i64, i64),
     pub(crate) header: Option<Header>,
 }

@@ -24,10 +24,11 @@ use crate::watch::{Watch, stamp};
 use crate::write::{Opened, Writer};
 
 /// Connections that read tasks by their ids.
+// When lists shared them, 32 lists at once made a read by id wait for 28.8 s.
 const READERS_BY_ID: usize = 2;
 /// Databases up to this size, in bytes, are checked in full at every opening.
 const CHECKED_UP_TO: u64 = 64 << 20;
-/// How long the holder of the lock may take to leave before the store counts as in use.
+/// Time in which the holder of the lock may leave before the store counts as in use.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 /// Pause between two tries to take the lock.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);

@@ -18,7 +18,7 @@ pub(crate) struct Totals {
     pub(crate) counts: Arc<Counts>,
     /// Why commits fail, if they do.
     pub(crate) trouble: Option<String>,
-    /// When the last one failed.
+    /// The time at which the last one failed.
     pub(crate) failed: Option<Tick>,
     /// More tasks ended long ago than were removed.
     pub(crate) prune: bool,

@@ -10,9 +10,9 @@ use crate::guard::{Guard, Known};
 use crate::marks::{Loss, Marks, Ours, judge};
 use crate::witness::Witness;
 
-/// How long a look counts as new.
+/// Time for which a look counts as new.
 const FRESH: Duration = Duration::from_millis(5);
-/// How long a commit may be unknown to the process that opens the store next.
+/// Time for which a commit may be unknown to the process that opens the store next.
 const STAMP_EVERY: Duration = Duration::from_secs(1);
 
 /// The files as they were seen last.
@@ -25,7 +25,7 @@ pub(crate) struct Watch {
     generation: u32,
     /// Whether the log was folded in since.
     folded: bool,
-    /// When a generation was remembered last in a commit that waited for the disk.
+    /// The time at which a commit that waited for the disk last remembered a generation.
     stamped: Option<Instant>,
 }
 

@@ -23,7 +23,7 @@ use crate::totals::{SharedTotals, Totals, lost_error, malformed};
 use crate::transaction::{carry_out, set_clock};
 use crate::watch::Watch;
 
-/// How long after a failed commit writing counts as in trouble, even if other commits succeed.
+/// Time for which writing counts as in trouble after a failed commit, even if others succeed.
 const TROUBLE_LASTS: Duration = Duration::from_secs(5);
 /// Shortest time between two log lines about failed commits.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(10);

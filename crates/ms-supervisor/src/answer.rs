@@ -48,7 +48,7 @@ impl<T> Answer<T> {
     }
 }
 
-/// The caller may have given up; its loss.
+/// Answers a caller, who may have given up.
 fn answer<T>(caller: Option<OneshotSender<T>>, outcome: T) {
     drop(caller.map(|caller| caller.send(outcome)));
 }

@@ -33,13 +33,13 @@ impl SupervisorRef {
         Self { actor, within: DEFAULT_WITHIN }
     }
 
-    /// The supervisor behind a reference to any actor, if it is one.
+    /// Returns the supervisor behind a reference to any actor, if it is one.
     #[must_use]
     pub fn of(actor: &AnyRef) -> Option<Self> {
         actor.typed::<SupervisorActor>().map(Self::new)
     }
 
-    /// The same reference with another deadline for its calls (default 30 s).
+    /// Sets another deadline for its calls (default 30 s).
     ///
     /// A call that starts a child waits for the child's init.
     #[must_use]
@@ -48,13 +48,13 @@ impl SupervisorRef {
         self
     }
 
-    /// Where it lives.
+    /// Returns where it lives.
     #[must_use]
     pub fn path(&self) -> &ActorPath {
         self.actor.path()
     }
 
-    /// The supervisor as an actor.
+    /// Returns the supervisor as an actor.
     #[must_use]
     pub fn any(&self) -> AnyRef {
         self.actor.any()
@@ -168,7 +168,7 @@ impl SupervisorRef {
         self.call(GetChildSpec(Which::Id(id.clone()))).await?
     }
 
-    /// The actor of the child named `id`, if there is one that was ever started.
+    /// Returns the actor of the child named `id`, if there is one that was ever started.
     ///
     /// # Errors
     /// Only when the supervisor does not answer.
@@ -176,7 +176,7 @@ impl SupervisorRef {
         self.call(FindChild(id.clone())).await
     }
 
-    /// The typed reference to the child named `id`: valid over its restarts.
+    /// Returns the typed reference to the child named `id`: valid over its restarts.
     ///
     /// # Errors
     /// A bad id, not found, or another type.
@@ -191,7 +191,7 @@ impl SupervisorRef {
         })
     }
 
-    /// The supervisor that is the child named `id`.
+    /// Returns the supervisor that is the child named `id`.
     ///
     /// # Errors
     /// As [`SupervisorRef::get`].
@@ -199,7 +199,8 @@ impl SupervisorRef {
         self.get::<SupervisorActor>(id).await.map(Self::new)
     }
 
-    /// Why children of this very supervisor ended, newest first; of one child or of all.
+    /// Returns the records of why children of this very supervisor ended, newest first; of one
+    /// child or of all.
     ///
     /// # Errors
     /// Only when the supervisor does not answer.
@@ -211,7 +212,8 @@ impl SupervisorRef {
         self.call(GetWhy { path: child.cloned(), limit }).await
     }
 
-    /// Has the supervisor decide nothing until it is resumed; inspection goes on (`sys:suspend/1`).
+    /// Suspends the supervisor: it decides nothing until it is resumed; inspection goes on
+    /// (`sys:suspend/1`).
     ///
     /// # Errors
     /// Only when the supervisor does not answer.

@@ -21,7 +21,7 @@ pub struct Heartbeat {
 }
 
 impl Default for Heartbeat {
-    /// Five seconds, three misses.
+    /// Returns five seconds and three misses.
     fn default() -> Self {
         Self { every: Duration::from_secs(5), missed: 3 }
     }
@@ -31,13 +31,13 @@ impl Heartbeat {
     /// Longest time between two beats.
     pub const MAX_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
-    /// The longest a child may be at one message.
+    /// Returns the longest a child may be at one message.
     #[must_use]
     pub fn limit(&self) -> Duration {
         self.every.saturating_mul(self.missed.max(1))
     }
 
-    /// Whether it can tell a hung child from one at work.
+    /// Returns whether it can tell a hung child from one at work.
     pub(crate) fn is_sane(&self) -> bool {
         (Duration::from_millis(1)..=Self::MAX_EVERY).contains(&self.every)
     }
@@ -56,7 +56,7 @@ pub(crate) enum HeartbeatSetting {
 }
 
 impl HeartbeatSetting {
-    /// Its own, if it has one.
+    /// Returns its own, if it has one.
     pub(crate) fn own(self) -> Option<Heartbeat> {
         match self {
             Self::Own(heartbeat) => Some(heartbeat),
@@ -64,7 +64,7 @@ impl HeartbeatSetting {
         }
     }
 
-    /// What it comes to under a supervisor with this default.
+    /// Returns what it comes to under a supervisor with this default.
     pub(crate) fn or(self, inherited: Option<Heartbeat>) -> Option<Heartbeat> {
         match self {
             Self::Inherited => inherited,

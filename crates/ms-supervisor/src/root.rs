@@ -59,7 +59,7 @@ pub async fn start_root(node: &Node, supervisor: SupervisorSpec) -> Result<Root,
 }
 
 impl Root {
-    /// The root supervisor.
+    /// Returns the root supervisor.
     #[must_use]
     pub fn as_supervisor(&self) -> &SupervisorRef {
         &self.supervisor
@@ -74,8 +74,8 @@ impl Root {
         }
     }
 
-    /// Whether it went over its restart intensity. It ends with `shutdown` then, as in
-    /// OTP, which an orderly stop does as well.
+    /// Returns whether it went over its restart intensity. It ends with `shutdown` then, as in OTP,
+    /// which an orderly stop does as well.
     #[must_use]
     pub fn gave_up(&self) -> bool {
         self.kept.why().gave_up()
@@ -92,7 +92,7 @@ impl Root {
         self.stop_with(ExitReason::Shutdown, within).await
     }
 
-    /// As [`Root::stop`], with the reason the root ends with.
+    /// Stops the tree as [`Root::stop`] does; the root ends with this reason.
     pub async fn stop_with(&self, reason: ExitReason, within: Duration) -> ExitReason {
         self.actor.stop(reason);
         match tokio::time::timeout(within, self.ended()).await {

@@ -30,7 +30,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// The verb's name.
+    /// Returns the verb's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -57,12 +57,12 @@ struct Located {
 }
 
 impl Located {
-    /// The supervisor that runs there, if one does.
+    /// Returns the supervisor that runs there, if one does.
     fn supervisor(&self) -> Option<SupervisorRef> {
         SupervisorRef::of(&self.actor).filter(|_| self.actor.is_alive())
     }
 
-    /// How it is restarted: only the supervisor above it knows.
+    /// Returns how it is restarted: only the supervisor above it knows.
     async fn restart(&self) -> Result<Option<Restart>, SupervisorError> {
         let Some(parent) = &self.parent else { return Ok(None) };
         Ok(parent.row(&self.id).await?.and_then(|row| row.status.restart))
@@ -70,7 +70,7 @@ impl Located {
 }
 
 impl SupervisorRef {
-    /// The actor at `path`, which lies at or below this supervisor.
+    /// Returns the actor at `path`, which lies at or below this supervisor.
     ///
     /// # Errors
     /// Not found, or a supervisor on the way does not answer.
@@ -93,7 +93,7 @@ impl SupervisorRef {
         if at.actor.path() == path { Ok(at) } else { Err(not_found()) }
     }
 
-    /// Why the actor at `path` ended, newest first.
+    /// Returns the records of why the actor at `path` ended, newest first.
     ///
     /// # Errors
     /// Not found, or its supervisor does not answer.
@@ -113,7 +113,8 @@ impl SupervisorRef {
         Ok(records)
     }
 
-    /// The supervisor at `path`, at or below this one; `None` where a leaf is, or nobody runs.
+    /// Returns the supervisor at `path`, at or below this one; `None` where a leaf is, or nobody
+    /// runs.
     ///
     /// # Errors
     /// As [`SupervisorRef::find`].
@@ -138,7 +139,7 @@ impl SupervisorRef {
         Ok(Some(walk))
     }
 
-    /// The tree at or below `path`.
+    /// Returns the tree at or below `path`.
     ///
     /// # Errors
     /// Not found, or a supervisor on the way does not answer.
@@ -179,6 +180,7 @@ impl SupervisorRef {
                     .map(|()| actor.resume())
                     .ok_or_else(|| refused("it does not run")),
             },
+            // By way of its supervisor, which gives up a thread that does not let go of it (X9).
             (Verb::Kill, Some(parent)) => {
                 running(&actor).ok_or_else(|| refused("it does not run"))?;
                 parent.call(KillChild(id)).await.map(drop)
@@ -213,6 +215,7 @@ impl SupervisorRef {
     /// once its supervisor stopped it: it is killed, and its supervisor decides.
     async fn stop_and_start(&self, id: &ChildId) -> Result<(), SupervisorError> {
         if self.is_dynamic().await? {
+            // `restart_child` is refused for children of a template (G5).
             return self.call(KillChild(id.clone())).await.map(drop);
         }
         self.terminate_child(id).await?;
@@ -220,7 +223,8 @@ impl SupervisorRef {
         self.restart_child(id).await.map(drop)
     }
 
-    /// What a verb would do to the tree, without doing it. Exact while nothing else happens.
+    /// Foretells what a verb would do to the tree, without doing it. Exact while nothing else
+    /// happens.
     ///
     /// # Errors
     /// Not found, or a supervisor on the way does not answer.

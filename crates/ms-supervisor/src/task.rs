@@ -29,6 +29,8 @@ impl Actor for TaskActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let run = (self.run)();
+        // Not `ctx.wait`: what `started` waits for is part of the init (K9), and the start would
+        // last as long as the task.
         ctx.spawn(run.into_actor(self).map(|outcome, _, ctx| match outcome {
             Ok(()) => ctx.stop(),
             Err(reason) => ctx.exit_with(reason),
@@ -37,9 +39,9 @@ impl Actor for TaskActor {
 }
 
 impl ChildSpec {
-    /// A supervised async task: `task` is called for every start, and its future run to
-    /// its end. `Ok` is a normal end, `Err` a failure that keeps the error's sources; a
-    /// panic is a panic.
+    /// Makes a supervised async task: `task` is called for every start, and its future run to its
+    /// end. `Ok` is a normal end, `Err` a failure that keeps the error's sources; a panic is a
+    /// panic.
     ///
     /// ```
     /// use ms_core::Restart;

@@ -22,6 +22,7 @@ use crate::messages::{ChildKeys, GetRow, GetRows, ListChildren, Row};
 /// Rows a supervisor makes in one go, and a walk hands over.
 pub const PAGE: usize = 128;
 /// Deepest tree shown when no depth is asked for.
+// No path is longer, so every tree that starts is shown whole (X31).
 const ALL_LEVELS: usize = 64;
 /// How long a supervisor below the first is given: one that hangs costs that much.
 const WITHIN_BELOW: Duration = Duration::from_millis(80);
@@ -64,7 +65,7 @@ impl SupervisorRef {
         Ok(walk)
     }
 
-    /// The tree from here on down, at most `depth` levels below it.
+    /// Returns the tree from here on down, at most `depth` levels below it.
     ///
     /// A supervisor that does not answer in time is shown as unresponsive. A tree of many
     /// thousands is better taken as it comes, by [`SupervisorRef::walk`].
@@ -84,7 +85,7 @@ impl SupervisorRef {
         tree.finish().map_err(no_tree)
     }
 
-    /// The row of the child named `id`, without what is below it.
+    /// Returns the row of the child named `id`, without what is below it.
     pub(crate) async fn row(&self, id: &ChildId) -> Result<Option<TreeNode>, SupervisorError> {
         self.call(GetRow(id.clone())).await
     }
@@ -98,7 +99,7 @@ impl TreeWalk {
         }
     }
 
-    /// The next rows, at most [`PAGE`]; `None` after the last. A supervisor that ended
+    /// Returns the next rows, at most [`PAGE`]; `None` after the last. A supervisor that ended
     /// while its children were shown took them along: the rest of them are left out.
     ///
     /// # Errors

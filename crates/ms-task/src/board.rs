@@ -123,6 +123,7 @@ impl Board {
 
     /// Removes an agent that is gone for good.
     pub fn leave(&mut self, kind: &AgentKind, agent: &ActorPath) {
+        // First, so that a task in its hands gives its place in the queue back.
         self.free_slot(kind, agent, Slot::FREE);
         if let Some(pool) = self.pools.get_mut(kind) {
             pool.agents.remove(agent);
@@ -168,8 +169,8 @@ impl Board {
         }
     }
 
-    /// Leaves an agent alone that its task could not be delivered to: for [`SHORTEST_REST`], and
-    /// each time in a row for twice as long, at most [`LONGEST_REST`].
+    /// Leaves an agent alone after its task could not be delivered: for [`SHORTEST_REST`], and each
+    /// time in a row for twice as long, at most [`LONGEST_REST`].
     pub fn unreachable(&mut self, kind: &AgentKind, agent: &ActorPath, now: Tick) {
         let Some(slot) = self.slot(kind, agent) else { return };
         let rest = slot.next_rest(now);
@@ -204,7 +205,7 @@ impl Board {
         buckets.chain(guards).chain(rests).filter(|at| *at > self.looked).min()
     }
 
-    /// Agents that are there and, of these, with a task in hand.
+    /// Returns how many agents there are, and how many of them have a task.
     #[must_use]
     pub fn agents(&self) -> (usize, usize) {
         let slots = || self.pools.values().flat_map(|pool| pool.agents.values());
@@ -236,14 +237,16 @@ impl Queue {
 }
 
 impl Pool {
-    /// Agents that may be given a task: so few that their supervisor survives if each of
-    /// them, and each that has one already, crashes.
+    /// Returns the agents that may be given a task. They are so few that their supervisor survives
+    /// even if all of them, and all that have a task already, crash.
     fn free(&mut self, now: Tick) -> Vec<ActorPath> {
         let mut busy = 0;
         for slot in self.agents.values_mut() {
             match slot {
                 Slot::Busy(_) => busy += 1,
                 Slot::Resting { until, rest } if *until <= now => {
+                    // The longer rest stays until a task has got through: being free again proves
+                    // nothing.
                     *slot = Slot::Free { rest: *rest }
                 }
                 Slot::Resting { .. } | Slot::Free { .. } => {}

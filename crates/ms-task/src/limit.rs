@@ -23,6 +23,8 @@ impl TokenBucket {
     /// million a second, and a burst is at least 1.
     #[must_use]
     pub fn empty(per_second: f64, burst: u32, now: Tick) -> Self {
+        // An infinite rate gets the fastest there is: its own interval would be 0, and tokens are
+        // counted by dividing by it.
         let rate = if per_second.is_finite() { per_second.clamp(1e-6, 1e9) } else { 1e9 };
         // Rounded up: never faster than asked for.
         let interval = (1e9 / rate).ceil() as u64;

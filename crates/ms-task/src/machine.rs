@@ -117,7 +117,7 @@ pub struct TaskRecord {
     pub deadline_ms: Option<u64>,
     /// The key it was submitted with.
     pub key: Option<IdempotencyKey>,
-    /// Where in which trace it was submitted. Records of earlier versions have none.
+    /// The trace it was submitted in. Records of earlier versions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
     /// Where it is in its life.
@@ -188,6 +188,7 @@ impl TaskRecord {
             TaskEvent::Release(token) => self.hand_back(token, now),
             TaskEvent::HandBack { token, after } => self.hand_back(token, now + after),
             TaskEvent::Complete(token) => self.complete(token, now),
+            // An agent that was stopped reports it itself; that costs no attempt either (T6).
             TaskEvent::Fail { token, failure, .. } if failure.kind == FailureKind::Interrupted => {
                 self.interrupt(Some(token), failure, now)
             }
@@ -329,6 +330,7 @@ impl TaskRecord {
         if self.state == TaskState::Completed && token == self.token {
             return Ok(Applied::Already);
         }
+        // The deadline is not looked at: a result that comes before the sweep does counts.
         self.held(token)?;
         // A short task may be done before its start was reported.
         self.timings.started = self.timings.started.or(self.timings.assigned);
@@ -398,6 +400,7 @@ impl TaskRecord {
     }
 
     fn replay(&mut self, now: TaskTime) -> Result<Applied, TaskError> {
+        // A cancelled task stays cancelled (T10).
         if !matches!(self.state, TaskState::Dead | TaskState::Failed) {
             return Err(self.wrong_state("replayed"));
         }

@@ -1,7 +1,7 @@
-//! The port between those who decide about tasks and those who keep them.
+//! The port between the dispatcher, which decides about tasks, and the store, which keeps them.
 //!
-//! The dispatcher and the store are of one layer and do not know each other; both know
-//! this. Everything here is plain data and one trait.
+//! The two are on one layer and do not know each other; both know this module. It holds plain data
+//! and one trait.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +26,7 @@ pub const MAX_STEPS: usize = 1_000;
 /// Longest name of a step, in bytes.
 pub const MAX_STEP_NAME: usize = 128;
 /// The future that a store's calls return.
+// Boxed: callers share a store as `Arc<dyn TaskStore>`, so its calls cannot be `async fn`.
 pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// A task and the id it is to have.
@@ -37,7 +38,7 @@ pub struct Submission {
     pub task: NewTask,
 }
 
-/// A wish for tasks.
+/// A request for tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimSpec {
     /// Most tasks wanted of each queue; others are left alone.

@@ -7,24 +7,25 @@ use ms_core::time::Tick;
 /// Measures for how long the process did not run: it was stopped by SIGSTOP or a debugger, or the
 /// machine had no free core.
 ///
-/// Beaten at a regular interval, it takes a beat that is late for lost time. A gap that has not
-/// ended in a beat yet counts as well, so that whatever wakes first after it takes it into account.
+/// It expects a beat at a regular interval, and counts the delay of a late one as lost time. A gap
+/// that no beat has ended yet counts as well, so that whatever wakes first after it takes it into
+/// account.
 #[derive(Debug, Clone)]
 pub struct Pulse {
     every: Duration,
-    /// `None` while nobody beats it: then nothing is lost.
+    /// `None` while it expects no beats, and so loses no time.
     last: Option<Tick>,
     lost: Duration,
 }
 
 impl Pulse {
-    /// Makes a pulse that is beaten at this interval.
+    /// Makes a pulse that expects a beat at this interval.
     #[must_use]
     pub const fn new(every: Duration) -> Self {
         Self { every, last: None, lost: Duration::ZERO }
     }
 
-    /// Returns the interval it is to be beaten at.
+    /// Returns the interval at which it expects beats.
     #[must_use]
     pub const fn every(&self) -> Duration {
         self.every
@@ -42,7 +43,7 @@ impl Pulse {
         self.last = None;
     }
 
-    /// Returns whether it is beaten at present.
+    /// Returns whether it expects beats at present.
     #[must_use]
     pub const fn is_beaten(&self) -> bool {
         self.last.is_some()

@@ -55,6 +55,7 @@ impl PendingTransition {
                 transition.agent.clone_from(&record.agent);
             }
             TaskChange::Cancelled => {
+                // The record names the last agent as well, which has nothing to do with this.
                 transition.agent = record.agent.clone().filter(|_| self.leased);
             }
             TaskChange::Failed

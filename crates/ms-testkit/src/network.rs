@@ -17,7 +17,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// Bytes that the proxy holds in one direction of a connection. The sender waits when there are more.
 const CHUNK: usize = 16 << 10;
 
-/// What the network does at present.
+/// The present behaviour of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
     /// Every byte passes after a delay.
@@ -243,6 +243,8 @@ impl Shared {
             self.wait(id, way)?;
             if read == 0 {
                 to.shutdown(Shutdown::Write)?;
+                // A client that has ended its side still waits for answers. When the service has
+                // ended, the connection is over, and the error ends both directions.
                 return if way == Way::Back {
                     Err(io::ErrorKind::UnexpectedEof.into())
                 } else {

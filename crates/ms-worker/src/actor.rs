@@ -39,7 +39,7 @@ pub struct AgentActor<G: Agent> {
     keeper: Option<Arc<dyn StateKeeper>>,
 }
 
-/// How far an orderly stop has come.
+/// The stage of an orderly stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     No,

@@ -75,7 +75,7 @@ pub enum StateError {
     /// It does not come back from JSON as it is.
     #[error("the state cannot be kept")]
     Encode(#[from] EncodeError),
-    /// What was kept is not of the type that is read.
+    /// The kept state is not of the type that is read.
     #[error("the state that was kept cannot be read")]
     Decode(#[from] JsonError),
     /// It was written by a newer program.

@@ -122,7 +122,7 @@ struct Case {
     about: String,
 }
 
-/// What we do about a case of OTP's.
+/// Our answer to a case of OTP's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// We assert the same.

@@ -33,6 +33,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
 /// Returns the arguments of cargo, followed by `args`.
 fn words(args: &[String]) -> Vec<&str> {
     let mut words = vec!["tarpaulin", "--workspace", "--engine", "llvm", "--follow-exec"];
+    // Cleaning would compile everything again in each run.
     words.extend(["--exclude", "ms-examples", "--skip-clean", "--no-fail-fast"]);
     words.extend([
         "--timeout",

@@ -62,9 +62,11 @@ fn judge(tree: &str, baseline: &str) -> Outcome {
         let list: Vec<&str> = versions.iter().copied().collect();
         let line = format!("{name} is there as {}", list.join(" and "));
         if ONLY_ONCE.contains(name) {
+            // `cargo tree` prints `v1.2.3` and takes `1.2.3`.
             let first = list.first().copied().unwrap_or_default().trim_start_matches('v');
             outcome.problems.push(format!("{line}; see `cargo tree -p {ROOT} -i {name}@{first}`"));
         } else {
+            // Two versions of any other crate only cost time to build.
             outcome.notes.push(line);
         }
     }

@@ -50,6 +50,8 @@ pub(crate) fn summary(steps: &[&str], run: &Run) -> String {
     let mut lines = vec!["failed:".to_owned()];
     lines.extend(steps.iter().map(|step| format!("  step {step}")));
     lines.extend(run.failed.iter().map(|test| format!("  test {test}")));
+    // If a test does not compile, none has run and failed: the problem of the runner is all there
+    // is.
     if !run.outcome.is_ok() && run.failed.is_empty() {
         lines.extend(run.outcome.problems.iter().map(|problem| format!("  {problem}")));
     }
@@ -59,6 +61,8 @@ pub(crate) fn summary(steps: &[&str], run: &Run) -> String {
 /// Copies lines from the runner to the terminal, and returns the tests that failed.
 fn pass(from: impl Read, mut to: impl Write) -> BTreeSet<String> {
     let mut failed = BTreeSet::new();
+    // Bytes and not `lines()`, which fails at text that is not UTF-8: reading would end there, and
+    // the runner would block on a full pipe.
     let mut lines = BufReader::new(from).split(b'\n');
     while let Some(Ok(bytes)) = lines.next() {
         let text = String::from_utf8_lossy(&bytes);
@@ -77,6 +81,8 @@ pub(crate) fn failed_test(line: &str) -> Option<&str> {
         return Some(test);
     }
     let (word, rest) = line.split_once(" [")?;
+    // A test that was ended by a signal is reported under the name of the signal, such as
+    // `SIGSEGV`.
     if !matches!(word, "FAIL" | "TIMEOUT" | "ABORT" | "LEAK-FAIL") && !word.starts_with("SIG") {
         return None;
     }

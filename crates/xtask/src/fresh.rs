@@ -8,6 +8,8 @@ use crate::workspace::{Error, Workspace, capture_in};
 /// Read by everything that plays seeds, the tests of the workspace included.
 pub(crate) const VARIABLE: &str = "MS_SEED";
 /// At most twelve digits, so that runs may count up from the first seed.
+// Far above the seeds that every run once played: the code was tuned to those, and of others about
+// three in 100,000 failed.
 const FIRST: u64 = 1_000_000_000;
 const RANGE: u64 = 999_000_000_000;
 const SECONDS_OF_A_DAY: u64 = 86_400;
@@ -53,6 +55,8 @@ impl Fresh {
     }
 }
 
+// Not the hasher of std, which may change between releases of Rust: a commit and a day must give
+// the same seed everywhere.
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

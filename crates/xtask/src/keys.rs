@@ -31,6 +31,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
     let Some(declared) = workspace.read(DECLARED) else {
         return Outcome::problem(format!("there is no {DECLARED}"));
     };
+    // `Supervision::flags` is declared beside its keys and reads them as `self`.
     let mut code = declared.clone();
     collect(&workspace.root.join(READERS), &mut code);
     judge(&declared, &code)

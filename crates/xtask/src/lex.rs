@@ -15,6 +15,7 @@ pub(crate) fn blank(source: &str) -> String {
             b'/' if bytes.get(at + 1) == Some(&b'/') => line_end(bytes, at),
             b'/' if bytes.get(at + 1) == Some(&b'*') => comment_end(bytes, at),
             b'"' => string_end(bytes, at),
+            // A raw identifier such as `r#type` is no text.
             b'r' if begins_a_text(bytes, at) => raw_end(bytes, at).unwrap_or(at),
             b'\'' => char_end(bytes, at).unwrap_or(at),
             _ => at,

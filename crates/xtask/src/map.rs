@@ -26,7 +26,7 @@ const DECISIONS: &str = "docs/adr";
 const ENDINGS: &[&str] = &[".rs", ".toml", ".tsv", ".md", ".json"];
 const TOPS: &[&str] = &["crates", "docs", "examples", "tests"];
 
-/// What the pages may name.
+/// The names that the pages may use.
 struct Names<'a> {
     /// The packages of the workspace.
     packages: BTreeSet<&'a str>,
@@ -90,7 +90,7 @@ fn is_path(span: &str, names: &Names<'_>) -> bool {
         || top.is_some_and(|top| TOPS.contains(&top) || names.packages.contains(top))
 }
 
-/// Where a path of this page may lead.
+/// Returns the places to which a path of this page may lead.
 fn places(page: &Path, path: &str, names: &Names<'_>) -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from(path)];
     places.extend(page.parent().map(|folder| folder.join(path)));

@@ -33,6 +33,7 @@ fn policy(workspace: &Workspace, long: bool) -> Outcome {
 /// Tests the kernel's cells with loom's locks and atomics in place of those of std.
 pub(crate) fn kernel(workspace: &Workspace, long: bool) -> Outcome {
     let words =
+        // Not captured, as each model prints how many schedules were tried.
         ["test", "-p", "ms-actor", "--features", "model", "--lib", "--", "model", "--nocapture"];
     let mut command = workspace.cargo(&words);
     if long {

@@ -96,6 +96,7 @@ fn unshown(
 /// Adds the problems of a page, and returns the number of its figures.
 fn of_page(path: &str, text: &str, phrases: &[&str], problems: &mut Vec<String>) -> usize {
     let prose = text.split(GENERATED).next().unwrap_or_default();
+    // A phrase of the table may be wrapped over two lines of the page.
     let (plain, blanked) = collapsed(prose, &blank(prose));
     let mut covered = BTreeSet::new();
     let figures = figures(&blanked);

@@ -66,6 +66,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
             .map_err(Error::from_io)?;
         let said = String::from_utf8_lossy(&tries.stdout);
         let found = cases(&said).unwrap_or(0);
+        // A run without a case shows nothing, whatever its exit code.
         if !tries.status.success() || found == 0 {
             println!("{said}");
             println!("  ! with seed {seed} the answers are not what the document says");
@@ -139,6 +140,7 @@ struct Server {
 impl Server {
     fn start(binary: &Path, home: &Path) -> Result<Self, Error> {
         let place = home.join("server");
+        // The tasks of an earlier run would change the answers to the same requests.
         drop(fs::remove_dir_all(&place));
         fs::create_dir_all(place.join("config")).map_err(Error::from_io)?;
         let database = place.join("tasks.db");
@@ -206,6 +208,7 @@ fn listens(log: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Returns the status of the readiness probe.
+// By hand, as an HTTP client would be a dependency.
 fn answers(at: &str) -> std::io::Result<u16> {
     use std::io::Write;
     let mut stream = std::net::TcpStream::connect(at)?;

@@ -22,7 +22,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mkfifo", "coreutils"),
 ];
 
-/// What to do about missing programs.
+/// The plan for missing programs.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     Nothing,
@@ -44,6 +44,7 @@ pub(crate) fn provide() -> Outcome {
 
 fn plan(missing: &[(&'static str, &'static str)], may_install: bool) -> Plan {
     let mut packages: Vec<&str> = missing.iter().map(|&(_, package)| package).collect();
+    // The programs of one package follow each other in the table.
     packages.dedup();
     match (missing, may_install) {
         ([], _) => Plan::Nothing,
@@ -62,6 +63,7 @@ fn plan(missing: &[(&'static str, &'static str)], may_install: bool) -> Plan {
 fn install(packages: &[&str]) -> Outcome {
     let words = [&["install", "-y", "--no-install-recommends"], packages].concat();
     let mut outcome = Outcome::default();
+    // A fresh container has no lists of packages to install from.
     for words in [&["update"][..], &words] {
         outcome = show(command("apt-get", words));
         if !outcome.is_ok() {

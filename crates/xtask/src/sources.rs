@@ -43,6 +43,7 @@ fn tests_in(source: &str, file: &Path) -> Vec<Test> {
     for line in source.lines().map(str::trim) {
         if let Some(text) = line.strip_prefix("///") {
             doc.push(text.trim());
+        // `#[cfg(test)]` has the word too, and makes no test.
         } else if line.starts_with("#[") && !line.starts_with("#[cfg") {
             is_test |= line.contains("test");
             is_ignored |= line.starts_with("#[ignore");
@@ -53,6 +54,7 @@ fn tests_in(source: &str, file: &Path) -> Vec<Test> {
             }
             (is_test, is_ignored) = (false, false);
             doc.clear();
+        // A comment, or the end of an attribute, may be between the doc comment and its function.
         } else if !line.starts_with("//") && !line.starts_with(')') && !line.is_empty() {
             doc.clear();
         }

@@ -1,6 +1,5 @@
 //! Time arithmetic: no `+`, `-` or `*` on durations and instants. They panic on overflow, and callers
-//! pass
-//! `Duration::MAX` for "no limit".
+//! pass `Duration::MAX` for "no limit".
 //!
 //! Clippy knows the types: its lint `arithmetic_side_effects`, configured to permit all numbers, finds
 //! the operators of time. It does not see calls, so calls that panic, such as `sum`, are searched in the

@@ -77,6 +77,8 @@ impl Workspace {
     /// Asks cargo for the members of the workspace.
     pub(crate) fn load() -> Result<Self, Error> {
         let root = root();
+        // Without dependencies cargo resolves nothing, so that the rules run when the lock file or
+        // a registry is out of order.
         let json = capture(cargo(&root, &["metadata", "--no-deps", "--format-version", "1"]))
             .map_err(|error| Error(format!("cargo metadata: {error}")))?;
         let metadata = serde_json::from_str(&json).map_err(|error| {

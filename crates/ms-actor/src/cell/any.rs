@@ -19,7 +19,7 @@ pub(crate) trait AnyCell: Resident {
     /// Starts the next incarnation on `slot`; the outcome goes to the parent.
     fn launch(self: Arc<Self>, slot: &Arc<ArbiterSlot>) -> Incarnation;
 
-    /// What can be said without asking the actor.
+    /// Returns what can be said without asking the actor.
     fn snapshot(&self) -> ActorStatus;
 
     /// Ends the mailbox's part of a life, once, and never that of a later one. Returns
@@ -29,17 +29,18 @@ pub(crate) trait AnyCell: Resident {
     /// Refuses mail from now on, and drops what waits unless it is to be drained.
     fn shut(&self, reason: &ExitReason, for_good: bool);
 
-    /// Messages that wait; `None` where that is not knowable.
+    /// Returns how many messages wait; `None` where that is not knowable.
     fn depth(&self) -> Option<u64>;
 
-    /// Coarse time since when it is at one message, on its thread or in an async handler.
+    /// Returns the coarse time since when it is at one message, on its thread or in an async
+    /// handler.
     fn busy_since(&self) -> Option<u64>;
 
     /// Looks up what became of an ask made when `exits` ends had been counted. `turn` keeps
     /// the turn that was on when it was looked up first: one answer per turn is enough.
     fn outcome(&self, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Outcome;
 
-    /// Whether an ask has anything to wait for here.
+    /// Returns whether an ask has anything to wait for here.
     fn owes(&self, asked: Asked) -> bool;
 
     /// Waits in the line for room in the mailbox, unless there is some already.

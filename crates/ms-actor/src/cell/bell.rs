@@ -10,7 +10,7 @@ use crate::sync::{Mutex, lock};
 pub(crate) struct Bell(Mutex<Option<Waker>>);
 
 impl Bell {
-    /// Has `waker` woken from now on, in place of an earlier one.
+    /// Makes `waker` the one that is woken, in place of an earlier one.
     pub(crate) fn set(&self, waker: &Waker) {
         let mut bell = lock(&self.0);
         if !bell.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -26,8 +26,9 @@ impl Bell {
         }
     }
 
-    /// The life with this waker is over: its task is not kept for a waker's sake.
+    /// Drops the waker of a life that is over, so that it does not keep its task.
     pub(crate) fn forget(&self, waker: &Waker) {
+        // Only its own: a successor may have put its waker here already, as a storm test found.
         let gone = lock(&self.0).take_if(|known| known.will_wake(waker));
         drop(gone);
     }

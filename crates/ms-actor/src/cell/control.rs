@@ -48,7 +48,7 @@ pub(crate) enum Control {
 }
 
 impl Control {
-    /// Whether nobody waits for what it asks any more.
+    /// Returns whether nobody waits for what it asks any more.
     fn is_stale(&self) -> bool {
         match self {
             Self::Status(reply) => reply.is_closed(),

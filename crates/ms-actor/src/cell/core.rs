@@ -35,6 +35,7 @@ pub(crate) struct Core {
     /// Control is waiting: looked at between any two messages.
     pub(crate) flag: AtomicBool,
     /// Somebody keeps it whether or not anybody holds a reference.
+    // Beside `life.parent`, so that the drop of a reference takes no lock.
     supervised: AtomicBool,
     lifecycle: AtomicU8,
     pub(crate) suspended: AtomicBool,
@@ -120,7 +121,7 @@ impl Core {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// False when it was closed already. Called under the lock of `life`.
+    /// Marks it as closed; false when it was closed already. Called under the lock of `life`.
     pub(crate) fn set_closed(&self) -> bool {
         !self.closed.swap(true, Ordering::AcqRel)
     }
@@ -132,7 +133,7 @@ impl Core {
         self.control_if(|live| live != Incarnation::NONE, message);
     }
 
-    /// The same for one incarnation. False if that has ended: a successor may be there.
+    /// Does the same for one incarnation. False if that has ended: a successor may be there.
     pub(crate) fn control_of(&self, incarnation: Incarnation, message: Control) -> bool {
         self.control_if(|live| live == incarnation && live != Incarnation::NONE, message)
     }
@@ -142,6 +143,8 @@ impl Core {
             if !meant(life.live) {
                 return Some(message);
             }
+            // Under the lock of `life`: what is meant for one life never lands with its successor.
+            // Found by running this under loom.
             control::append(&mut lock(&self.control), message);
             None
         });
@@ -153,7 +156,7 @@ impl Core {
         sent
     }
 
-    /// The reason of a kill that arrived before anything ran: then not even `started` does.
+    /// Returns the reason of a kill that arrived before anything ran: then not even `started` does.
     pub(crate) fn killed_early(&self) -> Option<ExitReason> {
         if !self.flag.load(Ordering::Acquire) {
             return None;
@@ -165,11 +168,14 @@ impl Core {
     }
 
     pub(crate) fn take_control(&self) -> Few<Control> {
+        // The flag first: a message that comes between the two is taken now, and costs one look in
+        // vain. The other way round it would lie unseen.
         self.flag.store(false, Ordering::Release);
         std::mem::take(&mut lock(&self.control))
     }
 
-    /// What is meant for `incarnation`; `None` once that has ended: the rest is its successor's.
+    /// Takes the control meant for `incarnation`; `None` once that has ended: the rest is its
+    /// successor's.
     pub(crate) fn take_control_of(&self, incarnation: Incarnation) -> Option<Few<Control>> {
         self.life(|life| (life.live == incarnation).then(|| self.take_control()))
     }

@@ -32,27 +32,27 @@ impl Edge {
         Self { target, until, state, exits, asker: Mutex::new(None) }
     }
 
-    /// What the list of edges knows it by.
+    /// Returns the key of the edge in the list of edges.
     pub(crate) fn key(self: &Arc<Self>) -> usize {
         Arc::as_ptr(self).addr()
     }
 
-    /// Path of who is waited for.
+    /// Returns the path of the actor that is waited for.
     pub(crate) fn target(&self) -> &ActorPath {
         &self.target.core().path
     }
 
-    /// Number of who is waited for.
+    /// Returns the number of the actor that is waited for.
     pub(crate) fn target_uid(&self) -> u64 {
         self.target.core().uid
     }
 
-    /// Whom the one that is waited for waits for itself.
+    /// Returns the waits of the actor that is waited for.
     pub(crate) fn onward(&self) -> Vec<Arc<Self>> {
         self.target.core().waits()
     }
 
-    /// A waker for the reply alone: it ends the edge and wakes `asker`.
+    /// Returns a waker for the reply alone: it ends the edge and wakes `asker`.
     pub(crate) fn watch(self: &Arc<Self>, asker: &Waker) -> Waker {
         let mut known = lock(&self.asker);
         let earlier = match &*known {
@@ -64,14 +64,16 @@ impl Edge {
         Waker::from(Arc::clone(self))
     }
 
-    /// The target has taken the ask; it may even have answered already.
+    /// Notes that the target has taken the ask; it may even have answered already.
     pub(crate) fn sent(&self, exits: u32) {
+        // The exchange publishes `exits`. It is no store: the answer may have ended the edge
+        // already.
         self.exits.store(exits, Relaxed);
         let _over = self.state.compare_exchange(UNSENT, SENT, AcqRel, Acquire);
     }
 
-    /// Whether the asker still has something to wait for. Once false it stays so, but for one
-    /// that waits for room at a mailbox that refuses mail for a while.
+    /// Returns whether the asker still has something to wait for. Once false it stays so, but for
+    /// one that waits for room at a mailbox that refuses mail for a while.
     pub(crate) fn is_on(&self) -> bool {
         let asked = match self.state.load(Acquire) {
             UNSENT => Asked::NotYet,

@@ -57,8 +57,8 @@ impl Follower {
     }
 }
 
-/// Has `by` notified of `of`, in place of an earlier follower of the same actor. At once, and only once, when that
-/// is gone already.
+/// Notifies `by` of what happens to `of`, in place of an earlier follower of the same actor. When
+/// `of` is gone already, `by` is notified of that at once, and only once.
 pub(crate) fn follow(by: &Arc<dyn AnyCell>, of: &Arc<dyn AnyCell>, notify: Notify) {
     let (mine, others) = (by.core(), of.core());
     // This side first: should it be closed meanwhile, that takes the other side back.
@@ -116,7 +116,7 @@ impl Core {
     }
 
     pub(crate) fn notify_followers(&self, change: &LifeChange) {
-        // Told outside of the lock: they take their own.
+        // Notified outside of the lock: followers take locks of their own.
         let followers: Vec<_> = self.life(|life| {
             let follows = life.follows.iter();
             follows.flat_map(|follows| follows.followers.values()).cloned().collect()

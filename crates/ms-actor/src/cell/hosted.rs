@@ -182,7 +182,7 @@ pub(crate) struct AskTerms<'a> {
     pub(crate) deadline: Instant,
     /// Where it has waited for room.
     pub(crate) ticket: Option<Ticket>,
-    /// Woken when the answer is given or cannot come any more; from before the message can be
-    /// seen by the actor on. Nothing else wakes it.
+    /// Woken when the answer is given or can no longer come, and by nothing else. It is registered
+    /// before the actor can see the message.
     pub(crate) watch: Option<&'a Waker>,
 }

@@ -33,6 +33,7 @@ pub(crate) struct Life {
     pub(crate) parent: Option<Parent>,
     /// Who is notified over all incarnations, and whom this actor follows; see `follow.rs`.
     pub(crate) follows: Option<Box<Follows>>,
+    // Boxed like `follows`: a test limits what an idle actor costs (`sizes` in `lib.rs`).
     pub(crate) rare: Option<Box<Rare>>,
 }
 
@@ -65,6 +66,8 @@ impl Life {
     /// Takes what belonged to the life that ends.
     pub(crate) fn take_rare(&mut self) -> Option<Box<Rare>> {
         let mut rare = self.rare.take()?;
+        // An end held back may be that of an earlier life, whose start is still being reported: it
+        // stays with the cell.
         if !rare.held_ends.is_empty() {
             let held_ends = std::mem::take(&mut rare.held_ends);
             self.rare = Some(Box::new(Rare { held_ends, ..Rare::default() }));

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum StateValue {
+    // serde tries the variants in this order: whole numbers come before fractions.
     /// True or false.
     Bool(bool),
     /// A whole number.
@@ -44,12 +45,12 @@ fn never<'de, D: serde::Deserializer<'de>>(_: D) -> Result<(), D::Error> {
 }
 
 impl StateValue {
-    /// A map out of name and value pairs.
+    /// Makes a map of name and value pairs.
     pub fn map<N: Into<String>>(entries: impl IntoIterator<Item = (N, Self)>) -> Self {
         Self::Map(entries.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 
-    /// A list out of values.
+    /// Makes a list of values.
     pub fn list(values: impl IntoIterator<Item = Self>) -> Self {
         Self::List(values.into_iter().collect())
     }

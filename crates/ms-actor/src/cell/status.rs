@@ -9,7 +9,7 @@ use crate::cell::core::Core;
 use crate::node::arbiter::NOWHERE;
 
 impl Core {
-    /// The parts of a status that do not depend on how the actor is served.
+    /// Returns the parts of a status that do not depend on how the actor is served.
     pub(crate) fn describe(&self) -> ActorStatus {
         let now = self.node.now();
         let arbiter = self.arbiter.load(Ordering::Acquire);

@@ -24,7 +24,7 @@ impl Core {
 
     pub(crate) fn unwatch(&self, id: u64) {
         let watcher = self.life(|life| life.rare.as_mut()?.watchers.remove(&id));
-        // What it tells is dropped where nothing is locked.
+        // Its closure may hold anything, so it is dropped where nothing is locked.
         drop(watcher);
     }
 
@@ -64,7 +64,8 @@ impl Core {
         drop(link);
     }
 
-    /// False when that life has ended: what its thread still does concerns nobody.
+    /// Enters an edge for a life. False when that has ended: what its thread still does concerns
+    /// nobody.
     pub(crate) fn add_wait(&self, incarnation: Incarnation, edge: &Arc<Edge>) -> bool {
         self.life(|life| {
             let lives = life.live == incarnation;
@@ -81,7 +82,8 @@ impl Core {
         drop(edge);
     }
 
-    /// The actor serves others again, whatever asks of its are still on their way.
+    /// Ends all waits of a life: the actor serves others again, whatever asks of its are still on
+    /// their way.
     pub(crate) fn end_waits(&self, incarnation: Incarnation) {
         let edges = self.life(|life| {
             let rare = life.rare.as_mut().filter(|_| life.live == incarnation)?;
@@ -91,7 +93,7 @@ impl Core {
         drop(edges);
     }
 
-    /// Whom the actor has asked and may wait for: see [`Edge::is_on`].
+    /// Returns the edges of all asks that the actor may wait for: see [`Edge::is_on`].
     pub(crate) fn waits(&self) -> Vec<Arc<Edge>> {
         self.life(|life| {
             let rare = life.rare.as_ref();

@@ -27,7 +27,7 @@ pub struct Blueprint {
     make: Arc<dyn Fn(CellSeed) -> Arc<dyn AnyCell> + Send + Sync>,
 }
 
-/// Has a factory given the reference its actor will have.
+/// Makes a factory that is given the reference its actor will have.
 pub(super) fn factory_of<A: Hosted>(
     factory: impl Fn(&Ref<A>) -> Result<A, StartError> + Send + Sync + 'static,
 ) -> Factory<A> {
@@ -51,21 +51,22 @@ impl CellSeed {
 }
 
 impl Blueprint {
-    /// An actor made by `factory` on the arbiter it will live on.
+    /// Makes the blueprint of an actor made by `factory` on the arbiter it will live on.
     ///
     /// `A` may use [`crate::Context`] or `actix::Context`; nothing about it changes.
     pub fn actor<A: Hosted>(factory: impl Fn() -> A + Send + Sync + 'static) -> Self {
         Self::fallible(move |_| Ok(factory()))
     }
 
-    /// An actor whose factory may fail, and gets the reference it will have.
+    /// Makes the blueprint of an actor whose factory may fail, and gets the reference it will have.
     pub fn fallible<A: Hosted>(
         factory: impl Fn(&Ref<A>) -> Result<A, StartError> + Send + Sync + 'static,
     ) -> Self {
         Self::with_view(factory, A::TIER, None)
     }
 
-    /// As [`Blueprint::fallible`], with the tier shown in views and a view of the state.
+    /// Does the same as [`Blueprint::fallible`], with the tier shown in views and a view of the
+    /// state.
     ///
     /// For libraries that build other kinds of actors on the kernel.
     pub fn with_view<A: Hosted>(
@@ -85,27 +86,27 @@ impl Blueprint {
         }
     }
 
-    /// The same with another mailbox.
+    /// Sets another mailbox.
     #[must_use]
     pub fn mailbox(mut self, mailbox: MailboxSpec) -> Self {
         self.mailbox = mailbox;
         self
     }
 
-    /// The mailbox its actors will have.
+    /// Returns the mailbox its actors will have.
     #[must_use]
     pub fn mailbox_spec(&self) -> &MailboxSpec {
         &self.mailbox
     }
 
-    /// The same, shown as a supervisor.
+    /// Sets what its actors are shown as.
     #[must_use]
     pub fn kind(mut self, kind: ChildType) -> Self {
         self.kind = kind;
         self
     }
 
-    /// The Rust type of the actor.
+    /// Returns the Rust type of the actor.
     #[must_use]
     pub fn actor_type(&self) -> &'static str {
         self.actor_type

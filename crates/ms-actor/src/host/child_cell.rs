@@ -32,13 +32,13 @@ impl ChildCell {
         Self(AnyRef::new(cell))
     }
 
-    /// The reference that anybody may hold.
+    /// Returns the reference that anybody may hold.
     #[must_use]
     pub fn any(&self) -> AnyRef {
         self.0.clone()
     }
 
-    /// As [`AnyRef::kill`], for supervisors: it ends with the reason they kill it for.
+    /// Kills it as [`AnyRef::kill`] does, with the reason its supervisor kills it for.
     pub fn kill_for(&self, reason: ExitReason) {
         self.cell().core().control(Control::Kill(reason));
     }
@@ -48,13 +48,15 @@ impl ChildCell {
         self.cell().core().control(Control::ParentExit(reason));
     }
 
-    /// The same for one incarnation: nothing, and false, if that has ended. What a supervisor
-    /// left behind may have a successor in the same cell.
+    /// Tells one incarnation that its supervisor ended without stopping it. Does nothing, and
+    /// returns false, if that has ended. What a supervisor left behind may have a successor in the
+    /// same cell.
     pub fn parent_exit_of(&self, incarnation: Incarnation, reason: ExitReason) -> bool {
         self.cell().core().control_of(incarnation, Control::ParentExit(reason))
     }
 
-    /// As [`AnyRef::kill`], for one incarnation: nothing, and false, if that has ended.
+    /// Kills one incarnation as [`AnyRef::kill`] does. Does nothing, and returns false, if that has
+    /// ended.
     pub fn kill_of(&self, incarnation: Incarnation) -> bool {
         self.cell().core().control_of(incarnation, Control::Kill(ExitReason::Killed))
     }
@@ -86,8 +88,8 @@ impl ChildCell {
         self.cell().fence(incarnation, reason)
     }
 
-    /// As [`ChildCell::fence`], and gives up the arbiter of the incarnation where its
-    /// thread stands still: its neighbours there are moved too.
+    /// Fences it as [`ChildCell::fence`] does, and gives up the arbiter of the incarnation where
+    /// its thread stands still: its neighbours there are moved too.
     pub fn abandon(&self, incarnation: Incarnation, reason: ExitReason) -> bool {
         let core = self.cell().core();
         let arbiter = core.arbiter.load(Ordering::Acquire);
@@ -105,8 +107,8 @@ impl ChildCell {
         self.cell().shut(reason, true);
     }
 
-    /// As [`ChildCell::close`], when the live incarnation has ended in its own way, or now
-    /// when there is none.
+    /// Closes it as [`ChildCell::close`] does, once the live incarnation has ended in its own way,
+    /// or now when there is none.
     pub fn close_at_end(&self, reason: &ExitReason) {
         let live = self.cell().core().life(|life| {
             life.final_life = true;

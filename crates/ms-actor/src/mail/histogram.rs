@@ -1,4 +1,4 @@
-//! Waiting times in powers of two: 64 counters, no allocation after the first sample.
+//! Waiting times in powers of two: 44 counters, no allocation after the first sample.
 
 /// Bucket `n` holds times of at least 2^n nanoseconds.
 const BUCKETS: usize = 44;
@@ -17,13 +17,14 @@ impl Default for WaitHistogram {
 
 impl WaitHistogram {
     pub(crate) fn record(&mut self, nanos: u64) {
+        // A time of 0 has no highest bit.
         let bucket = (63 - (nanos | 1).leading_zeros()) as usize;
         let slot = &mut self.buckets[bucket.min(BUCKETS - 1)];
         *slot = slot.saturating_add(1);
         self.max = self.max.max(nanos);
     }
 
-    /// The value below which `share` (0.0 to 1.0) of the samples lie, to a factor of two.
+    /// Returns the value below which `share` (0.0 to 1.0) of the samples lie, to a factor of two.
     pub(crate) fn quantile_us(&self, share: f64) -> Option<u64> {
         let total: u64 = self.buckets.iter().map(|&n| u64::from(n)).sum();
         if total == 0 {

@@ -56,6 +56,7 @@ impl Line {
     }
 
     fn position(&self, ticket: Ticket) -> Option<usize> {
+        // Tickets only grow, so the line is sorted by them.
         self.standing.binary_search_by_key(&ticket, |standing| standing.ticket).ok()
     }
 
@@ -65,6 +66,7 @@ impl Line {
         if let Some((ticket, at)) =
             waiter.ticket.and_then(|ticket| Some((ticket, self.position(ticket)?)))
         {
+            // Whoever waits again was woken in vain, and is to be woken again.
             self.woken = self.woken.min(at);
             let known = &mut self.standing[at].waker;
             if known.as_ref().is_some_and(|known| known.will_wake(waiter.waker)) {
@@ -89,9 +91,9 @@ impl Line {
         left?.waker
     }
 
-    /// Whether one of `free` places is for whoever has `ticket`, or for a newcomer. One who
-    /// is not turned away for lack of room but for those in the line wakes them: they have
-    /// been slow to come.
+    /// Returns whether one of `free` places is for the holder of `ticket`, or for a newcomer. A
+    /// newcomer that is turned away although there is room wakes those in line: they have been slow
+    /// to come.
     pub(crate) fn entitles(
         &mut self,
         ticket: Option<Ticket>,
@@ -102,6 +104,7 @@ impl Line {
         if ahead.is_none() {
             self.wake_first(free);
         }
+        // Only those who would be turned away pay for a look at the clock and at late claims.
         if ahead.unwrap_or(self.len()) >= free {
             self.forget_late(now());
             ahead = ticket.and_then(|ticket| self.position(ticket));
@@ -153,7 +156,7 @@ impl Line {
         self.give_back_room();
     }
 
-    /// After a crowd has gone.
+    /// Gives the memory of a crowd back when nobody is left.
     fn give_back_room(&mut self) {
         const KEPT: usize = 64;
         if self.is_empty() && self.standing.capacity() > KEPT {

@@ -126,13 +126,14 @@ impl<A: Actor> Mailbox<A> {
         if has_room { Ok(()) } else { Err(Refusal::Full) }
     }
 
-    /// Whether one more message of those sent through an `Addr` gets in. They do not stand in
-    /// line; one goes in whenever nothing waits, lest claims that nobody makes good keep them out.
+    /// Returns whether one more message of those sent through an `Addr` gets in. They do not stand
+    /// in line. One gets in whenever nothing waits, so that claims nobody redeems cannot keep them
+    /// out for ever.
     pub(crate) fn admits_from_addr(&mut self, spec: &MailboxSpec) -> bool {
         self.admits(spec, None).is_ok() || (self.is_open() && self.queue.is_empty())
     }
 
-    /// Whether it takes mail at all, room or not.
+    /// Returns whether it takes mail at all, room or not.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.gate, Gate::Open)
     }
@@ -178,6 +179,7 @@ impl<A: Actor> Mailbox<A> {
         let envelope = self.queue.pop_front()?;
         if self.lines.is_some() {
             let bound = spec.capacity.unwrap_or(0);
+            // In batches: otherwise each message taken from a full mailbox would wake a sender.
             if self.queue.len() <= bound / 2 {
                 self.room_is_free(bound);
             }
@@ -242,7 +244,7 @@ impl<A: Actor> Mailbox<A> {
         })
     }
 
-    /// As [`Line::wait`].
+    /// Waits in a line, as [`Line::wait`] does.
     pub(crate) fn wait_in(
         &mut self,
         line: WaitFor,
@@ -251,7 +253,8 @@ impl<A: Actor> Mailbox<A> {
         self.line(line).wait(waiter)
     }
 
-    /// As [`Line::leave`]. What was claimed in vain is for those behind.
+    /// Leaves a line, as [`Line::leave`] does. The room that it had claimed goes to those behind
+    /// it.
     pub(crate) fn leave_line(
         &mut self,
         spec: &MailboxSpec,
@@ -285,7 +288,7 @@ impl<A: Actor> Mailbox<A> {
         }
     }
 
-    /// What is being handled counts as just begun.
+    /// Counts what is being handled as just begun.
     pub(crate) fn heartbeat(&mut self, now: u64) {
         for since in [&mut self.waiting_since, &mut self.turn_since] {
             if *since != 0 {
@@ -294,7 +297,7 @@ impl<A: Actor> Mailbox<A> {
         }
     }
 
-    /// No life will come any more: cuts off the present one, if there is any.
+    /// Cuts off the present life, if there is one: no other will come.
     #[must_use]
     pub(crate) fn end_lives(&mut self) -> Option<Waker> {
         self.exits = self.exits.wrapping_add(1);
@@ -327,8 +330,8 @@ impl<A: Actor> Mailbox<A> {
     }
 }
 
-/// How many ends have been when `last` has ended: as many as its number says, for each life
-/// is counted before the next one begins. The lower half of the number tells them apart.
+/// Returns how many ends there were when `last` had ended: as many as its number says, for each
+/// life is counted before the next one begins. The lower half of the number tells them apart.
 #[allow(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
 pub(crate) const fn ends_until(last: Incarnation) -> u32 {
     last.0 as u32
@@ -344,8 +347,9 @@ pub(crate) fn count_end(exits: &mut u32, ended: Incarnation) -> bool {
     due
 }
 
-/// Whether the end of `ended` is not counted yet.
+/// Returns whether the end of `ended` is not counted yet.
 pub(crate) fn is_due(exits: u32, ended: Incarnation) -> bool {
+    // By their distance: the lower half of a life's number begins anew after 2^32 lives.
     ends_until(ended).wrapping_sub(exits).cast_signed() > 0
 }
 

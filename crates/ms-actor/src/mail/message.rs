@@ -12,7 +12,7 @@ pub(crate) struct Envelope<A: Actor> {
 /// A message whose type only its handler knows.
 pub(crate) trait ErasedMessage<A: Actor>: Send {
     fn message_type(&self) -> &'static str;
-    /// Its type, or `None` when nobody waits for the answer any more.
+    /// Returns its type, or `None` when nobody waits for the answer any more.
     fn wanted(&self) -> Option<&'static str>;
     /// Hands it to its handler, and notes in the context what is handled and until when.
     fn deliver(self: Box<Self>, actor: &mut A, ctx: &mut A::Context);

@@ -17,7 +17,7 @@ pub enum Overflow {
 }
 
 impl Overflow {
-    /// The name used in configuration and views.
+    /// Returns the name used in configuration and views.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,13 +58,13 @@ impl MailboxSpec {
     /// Default bound, in messages.
     pub const DEFAULT_CAPACITY: usize = 1024;
 
-    /// The default but for its bound.
+    /// Makes the default spec with another bound.
     #[must_use]
     pub fn bounded(capacity: usize) -> Self {
         Self { capacity: Some(capacity.max(1)), ..Self::default() }
     }
 
-    /// No bound: for actors whose senders are bounded by something else.
+    /// Makes a spec without a bound, for actors whose senders are bounded by something else.
     #[must_use]
     pub fn unbounded() -> Self {
         Self { capacity: None, ..Self::default() }
@@ -78,7 +78,7 @@ impl MailboxSpec {
         if self.capacity == Some(0) { Err(MailboxSpecError) } else { Ok(()) }
     }
 
-    /// The same with another overflow policy.
+    /// Sets the overflow policy.
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;

@@ -45,12 +45,12 @@ impl ArbiterSlot {
         }
     }
 
-    /// For how long its loop stands still, as far as is known; `awake` is the node's own.
+    /// Returns how long its loop stands still, as far as is known; `awake` is the node's own.
     pub(crate) fn silent_for(&self, now: u64, awake: u64) -> u64 {
         self.pulse.silent_for(now, awake)
     }
 
-    /// Whether its loop has nothing to do.
+    /// Returns whether its loop has nothing to do.
     pub(crate) fn is_asleep(&self) -> bool {
         self.pulse.is_asleep()
     }
@@ -87,6 +87,7 @@ impl ArbiterSlot {
     pub(super) fn clear_residents(&self) {
         let mut residents = lock(&self.residents);
         residents.clear();
+        // Under the lock: whoever leaves later finds an empty room and does not count itself off.
         self.load.store(0, Ordering::Relaxed);
     }
 
@@ -95,12 +96,12 @@ impl ArbiterSlot {
         self.handle.stop();
     }
 
-    /// Whether its loop still takes work.
+    /// Returns whether its loop still takes work.
     pub(crate) fn alive(&self) -> bool {
         self.handle.alive()
     }
 
-    /// The thread, to be joined; once.
+    /// Takes the thread, to be joined.
     pub(crate) fn take_thread(&self) -> Option<Arbiter> {
         lock(&self.thread).take()
     }

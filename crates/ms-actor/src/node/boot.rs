@@ -31,6 +31,7 @@ impl Node {
             let slot = node.start_arbiter(false).map_err(BootError::Thread)?;
             lock(&node.0.pool).push(slot);
         }
+        // With virtual time there is one thread, and it is the one that boots the node.
         if !node.is_virtual() {
             watchdog::start(&node).map_err(BootError::Thread)?;
         }

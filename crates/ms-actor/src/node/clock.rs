@@ -11,6 +11,7 @@ use crate::time::{after, nanos};
 /// How often the watchdog looks; also the grain of the coarse clock.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 /// Deadlines this far away may be set by the coarse clock.
+// There the 20 ms by which such a deadline may be late are a hundredth of it.
 const COARSE_FROM: Duration = Duration::from_secs(2);
 /// When the watchdog comes this much later than it meant to, it is the process that stood still.
 /// It looks every 20 ms, or every 100 ms where nothing happens.
@@ -36,6 +37,7 @@ impl Clock {
             is_virtual,
             booted: Instant::now(),
             booted_virtual: tokio::time::Instant::now(),
+            // Not 0, which means "no turn is on" where a mailbox keeps it.
             coarse: AtomicU64::new(1),
             coarse_until: AtomicU64::new(nanos(TICK)),
             resumed: AtomicU64::new(0),
@@ -48,7 +50,7 @@ impl Clock {
         Tick::from_nanos(nanos(since))
     }
 
-    /// As [`crate::node::handle::Node::coarse`].
+    /// Returns what [`crate::node::handle::Node::coarse`] does.
     pub(super) fn coarse(&self) -> u64 {
         if self.is_virtual {
             self.now().as_nanos().max(1)
@@ -57,11 +59,12 @@ impl Clock {
         }
     }
 
-    /// A deadline by the coarse clock where that is near enough, never early.
+    /// Returns a deadline by the coarse clock where that is near enough, never early.
     pub(super) fn deadline(&self, within: Duration) -> tokio::time::Instant {
         if within < COARSE_FROM || self.is_virtual {
             return after(within);
         }
+        // From the end of the present tick, so that it is late rather than early.
         let since_boot = Duration::from_nanos(self.coarse_until.load(Ordering::Relaxed));
         later(later(self.booted_virtual, since_boot), within)
     }
@@ -79,9 +82,10 @@ impl Clock {
         self.coarse_until.store(now.saturating_add(nanos(tick)), Ordering::Relaxed);
     }
 
-    /// From when on silence counts. The whole process may have been stopped (SIGSTOP, a machine
-    /// that was suspended or starved): monotonic time passed, and nothing ran, so nobody in it was
-    /// silent for that time. The watchdog finds out; who comes before it finds its clock late.
+    /// Returns since when silence counts. The whole process may have been stopped (SIGSTOP, a
+    /// machine that was suspended or starved): monotonic time passed, and nothing ran, so nobody in
+    /// it was silent for that time. The watchdog finds out; who comes before it finds its clock
+    /// late.
     pub(super) fn awake_since(&self, now: u64) -> u64 {
         let late = now.saturating_sub(self.coarse.load(Ordering::Relaxed));
         match !self.is_virtual && late > STANDSTILL_NS {

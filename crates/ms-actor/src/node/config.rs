@@ -35,7 +35,7 @@ pub struct NodeConfig {
 const DEFAULT_SPIN: Duration = Duration::from_micros(100);
 
 impl Default for NodeConfig {
-    /// One arbiter a core, supervisors apart, abandoned after 15 s (three beats of 5 s).
+    /// Takes one arbiter a core, supervisors apart, abandoned after 15 s (three beats of 5 s).
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -51,7 +51,7 @@ impl Default for NodeConfig {
 }
 
 impl NodeConfig {
-    /// Everything on one thread, with a clock that tests may pause.
+    /// Puts everything on one thread, with a clock that tests may pause.
     #[must_use]
     pub fn single_arbiter() -> Self {
         Self {

@@ -42,17 +42,17 @@ impl Default for DeadLetters {
 }
 
 impl DeadLetters {
-    /// How many there were since the node booted.
+    /// Returns how many there were since the node booted.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// The last 256, oldest first.
+    /// Returns the last 256, oldest first.
     pub fn recent(&self) -> Vec<DeadLetter> {
         lock(&self.kept).iter().cloned().collect()
     }
 
-    /// Those to come; a reader that lags more than 256 behind loses the oldest.
+    /// Subscribes to those to come; a reader that lags more than 256 behind loses the oldest.
     pub fn subscribe(&self) -> broadcast::Receiver<DeadLetter> {
         self.live.subscribe()
     }

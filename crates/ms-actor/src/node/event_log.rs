@@ -1,11 +1,10 @@
 //! A log of events with numbers: a bounded ring of the newest, and readers that resume and lag.
 //!
-//! One ring serves the past and the present. Who publishes never waits: a batch costs one lock and
-//! one wake-up, however many read. A reader that falls behind the ring is told once how many events
-//! it missed.
+//! One ring serves the past and the present. Publishing never waits: a batch costs one lock and one
+//! wake-up, however many readers there are. A reader that falls behind the ring is told once how
+//! many events it missed.
 //!
-//! Whoever has something to publish owns an [`EventLog`]; whoever streams it is given its
-//! [`EventSource`], which can only read.
+//! The publisher owns the [`EventLog`]; readers are given its [`EventSource`], which can only read.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -125,7 +124,7 @@ impl<T> EventLog<T> {
         &self.0
     }
 
-    /// Whether anybody follows the log.
+    /// Returns whether anybody follows the log.
     #[must_use]
     pub fn has_readers(&self) -> bool {
         self.0.0.readers.load(Ordering::Acquire) > 0
@@ -148,7 +147,7 @@ impl<T> Ring<T> {
         self.kept.push_back(Numbered { seq: self.newest, at_ms, kind });
     }
 
-    /// The number behind which to read.
+    /// Returns the number behind which to read.
     fn place(&self, from: ReadFrom) -> u64 {
         match from {
             ReadFrom::Oldest => self.kept.front().map_or(self.newest, |oldest| oldest.seq - 1),
@@ -160,7 +159,8 @@ impl<T> Ring<T> {
 }
 
 impl<T: Clone> Ring<T> {
-    /// What is behind this number; before it how many are lost, if some are.
+    /// Returns the entries behind this number, after one that says how many of them are lost, if
+    /// any.
     fn after(&self, last: u64) -> VecDeque<Entry<T>> {
         let unread = usize::try_from(self.newest.saturating_sub(last)).unwrap_or(usize::MAX);
         let first = self.kept.len().saturating_sub(unread);

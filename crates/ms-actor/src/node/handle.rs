@@ -49,8 +49,8 @@ pub(super) struct Inner {
     pub(super) stopping: AtomicBool,
 }
 
-/// Another for each boot. Keys of the standard hasher come from the operating system; time and
-/// process are mixed in for a machine whose randomness comes again after a restart.
+/// Makes a life that no other boot has. Keys of the standard hasher come from the operating system;
+/// time and process are mixed in for a machine whose randomness comes again after a restart.
 fn a_new_life() -> NodeLife {
     let mut hasher = RandomState::new().build_hasher();
     unix_ms().hash(&mut hasher);
@@ -78,46 +78,46 @@ impl Node {
         }))
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.config.name
     }
 
-    /// Which life of the node this is: numbers it counts from its boot are of this life.
+    /// Returns the life of the node; the numbers that it counts from its boot belong to it.
     #[must_use]
     pub fn life(&self) -> NodeLife {
         self.0.life
     }
 
-    /// What is open on it: files, locks, listeners.
+    /// Returns the list of what is open on it: files, locks, listeners.
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.0.resources
     }
 
-    /// Its configuration.
+    /// Returns its configuration.
     #[must_use]
     pub fn config(&self) -> &NodeConfig {
         &self.0.config
     }
 
-    /// Time since it booted: virtual where the node's time is.
+    /// Returns the time since it booted: virtual where the node's time is.
     #[must_use]
     pub fn now(&self) -> Tick {
         self.0.clock.now()
     }
 
-    /// Time since it booted, in nanoseconds, never zero: costs one load. Up to 20 ms old, and up
-    /// to 100 ms where every loop slept.
+    /// Returns the time since it booted, in nanoseconds, never zero: costs one load. Up to 20 ms
+    /// old, and up to 100 ms where every loop slept.
     pub(crate) fn coarse(&self) -> u64 {
         self.0.clock.coarse()
     }
 
-    /// A deadline. Two seconds or more away it is set by the coarse clock, which costs a
+    /// Returns a deadline. Two seconds or more away it is set by the coarse clock, which costs a
     /// load: it may then be 20 ms late, or 100 ms where every loop slept; never early.
     pub(crate) fn deadline(&self, within: Duration) -> tokio::time::Instant {
-        // With the node's watchdog goes what sets the coarse clock.
+        // The watchdog sets the coarse clock, and ends when the node stops.
         if self.is_stopping() { after(within) } else { self.0.clock.deadline(within) }
     }
 
@@ -126,7 +126,7 @@ impl Node {
         self.0.clock.refresh_coarse(tick);
     }
 
-    /// From when on silence counts: not while the whole process stood still.
+    /// Returns since when silence counts: not while the whole process stood still.
     pub(crate) fn awake_since(&self, now: u64) -> u64 {
         self.0.clock.awake_since(now)
     }
@@ -177,13 +177,14 @@ impl Node {
         } else if !reason.is_clean() {
             tracing::warn!(%path, %incarnation, %reason, "actor ended");
         }
+        // A crash is kept for whoever asks later, though nobody follows the log now.
         if !reason.is_clean() || self.0.events.has_readers() {
             let (path, reason) = (path.clone(), reason.clone());
             self.publish(EventKind::Exited { path, incarnation, reason });
         }
     }
 
-    /// The node's dead letters.
+    /// Returns the node's dead letters.
     #[must_use]
     pub fn dead_letters(&self) -> &DeadLetters {
         &self.0.dead
@@ -194,7 +195,7 @@ impl Node {
     }
 }
 
-/// Milliseconds since 1970 by the wall clock, for people only.
+/// Returns the milliseconds since 1970 by the wall clock, for people only.
 #[must_use]
 #[allow(clippy::disallowed_methods, reason = "the one place; what it gives is for people")]
 pub fn unix_ms() -> u64 {

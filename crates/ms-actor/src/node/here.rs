@@ -17,12 +17,12 @@ pub(super) fn set(slot: Arc<ArbiterSlot>) {
     HERE.with(|here| *here.borrow_mut() = Some(slot));
 }
 
-/// The arbiter of this thread, if it is one's.
+/// Returns the arbiter of this thread, if it is one's.
 pub(crate) fn slot() -> Option<Arc<ArbiterSlot>> {
     HERE.with(|here| here.try_borrow().ok().and_then(|here| here.clone()))
 }
 
-/// Whether an actor of that arbiter lives on another thread than this one.
+/// Returns whether an actor of that arbiter lives on another thread than this one.
 #[inline]
 pub(crate) fn is_elsewhere(arbiter: u32) -> bool {
     HERE_ID.get() != arbiter

@@ -33,9 +33,9 @@ impl Node {
         self.0.next_arbiter.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How long its arbiters may spin: not at all where that would keep others from the core.
-    /// `None` where time is virtual: such a node has no threads of its own, and leaves the window
-    /// of the one it boots on as it is.
+    /// Returns how long its arbiters may spin: not at all where that would keep others from the
+    /// core. `None` where time is virtual: such a node has no threads of its own, and leaves the
+    /// window of the one it boots on as it is.
     pub(super) fn spin_window(&self) -> Option<Duration> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let window = if cores > 1 { self.0.config.spin.min(MAX_SPIN) } else { Duration::ZERO };
@@ -108,7 +108,7 @@ impl Node {
         }
     }
 
-    /// Whether the loop of an arbiter has stood still for half a second or more.
+    /// Returns whether the loop of an arbiter has stood still for half a second or more.
     pub(crate) fn is_stalled(&self, arbiter: u32) -> bool {
         let now = self.now().as_nanos();
         let late =
@@ -121,6 +121,8 @@ impl Node {
 
     /// Arbiters that are to be watched.
     pub(crate) fn watched(&self) -> Vec<Arc<ArbiterSlot>> {
+        // Without the control arbiter: it is the thread of the actix system, and there is no other
+        // one to put in its place.
         let mut all = lock(&self.0.pool).clone();
         all.extend(lock(&self.0.others).iter().cloned());
         all
@@ -136,6 +138,7 @@ impl Node {
         let until = later(Instant::now(), within);
         let slots = self.watched();
         slots.iter().for_each(|slot| slot.stop());
+        // actix joins no arbiter's thread, not even at the end of its system (fact 9).
         let mut threads: Vec<_> = slots.iter().filter_map(|slot| slot.take_thread()).collect();
         while !threads.is_empty() && Instant::now() < until {
             threads.retain(actix_rt::Arbiter::alive);

@@ -17,18 +17,18 @@ pub(crate) struct Pulse {
 }
 
 impl Pulse {
-    /// The loop goes to sleep, or has woken; called by its own thread only.
+    /// Notes that the loop goes to sleep or has woken. Only its own thread calls this.
     pub(crate) fn turn_over(&self) {
         self.naps.store(self.naps.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
     }
 
-    /// Whether it sleeps just now.
+    /// Returns whether it sleeps just now.
     pub(crate) fn is_asleep(&self) -> bool {
         !self.naps.load(Ordering::Acquire).is_multiple_of(2)
     }
 
-    /// Whether it is to be asked now: it has not slept since the last look, and has no question
-    /// open. Called by the watchdog only.
+    /// Returns whether it is to be asked now: it has not slept since the last look, and has no
+    /// question open. Called by the watchdog only.
     pub(crate) fn begins_to_ask(&self, now: u64) -> bool {
         let naps = self.naps.load(Ordering::Acquire);
         let before = self.seen.swap(naps, Ordering::Relaxed);
@@ -40,12 +40,12 @@ impl Pulse {
                 .is_ok()
     }
 
-    /// A turn of the loop came to the question.
+    /// Notes that a turn of the loop has answered the question.
     pub(crate) fn answers(&self) {
         self.asked.store(0, Ordering::Release);
     }
 
-    /// For how long it owes an answer; nothing before `awake` counts.
+    /// Returns how long it has owed an answer; nothing before `awake` counts.
     pub(crate) fn silent_for(&self, now: u64, awake: u64) -> u64 {
         match self.asked.load(Ordering::Acquire) {
             0 => 0,

@@ -6,10 +6,10 @@ use ms_core::{ExitReason, Incarnation};
 
 /// An actor as its arbiter knows it: a node needs no more of a cell than this.
 pub(crate) trait Resident: Send + Sync + 'static {
-    /// The live incarnation, [`Incarnation::NONE`] when there is none.
+    /// Returns the live incarnation, [`Incarnation::NONE`] when there is none.
     fn live(&self) -> Incarnation;
 
-    /// True while a turn of the run loop is on: on a blocked thread, the culprit.
+    /// Returns true while a turn of the run loop is on: on a blocked thread, the culprit.
     fn in_turn(&self) -> bool;
 
     /// Ends `incarnation` from outside its run loop. False when it had ended already.
@@ -59,7 +59,7 @@ impl Residents {
         Some(left)
     }
 
-    /// All who live here.
+    /// Returns all who live here.
     pub(super) fn all(&self) -> Vec<(Arc<dyn Resident>, Incarnation)> {
         let live = self.rooms.iter().flatten();
         live.filter_map(|(lives, incarnation)| Some((lives.upgrade()?, *incarnation))).collect()

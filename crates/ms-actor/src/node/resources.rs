@@ -37,8 +37,8 @@ impl Resources {
         self.add(what.into(), false)
     }
 
-    /// As [`Resources::open`], for what belongs to the node itself and is closed after all
-    /// actors have ended.
+    /// Lists a resource as [`Resources::open`] does, for what belongs to the node itself and is
+    /// closed after all actors have ended.
     pub fn open_of_node(&self, what: impl Into<String>) -> OpenResource {
         self.add(what.into(), true)
     }
@@ -54,13 +54,13 @@ impl Resources {
         OpenResource { number, list: self.clone() }
     }
 
-    /// What is open, in the order in which it was opened.
+    /// Returns what is open, in the order in which it was opened.
     #[must_use]
     pub fn list(&self) -> Vec<String> {
         self.those(|_| true)
     }
 
-    /// What is open and should not be once all actors have ended.
+    /// Returns what is open and should not be once all actors have ended.
     #[must_use]
     pub fn left_by_actors(&self) -> Vec<String> {
         self.those(|entry| !entry.of_node)

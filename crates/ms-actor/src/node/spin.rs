@@ -1,10 +1,9 @@
 //! Looking a little longer before going to sleep.
 //!
-//! Between two threads it is not the message that costs, it is waking the other: a
-//! thread that sleeps on an idle core takes ten to twenty microseconds to come back,
-//! a hundred times what the message takes. A thread that has just exchanged something
-//! with another one, for the second time within [`NodeConfig::spin`], therefore keeps
-//! its event loop turning for as long, and finds what comes at once.
+//! What costs between two threads is not the message but waking the other one: a thread that sleeps
+//! on an idle core takes ten to twenty microseconds to come back, a hundred times what the message
+//! takes. A thread that has just exchanged something with another one, for the second time within
+//! [`NodeConfig::spin`], keeps its event loop turning for as long, and finds what comes at once.
 //!
 //! It is one task that yields until the time is up. Every turn of it goes through
 //! the whole event loop, so timers, I/O and neighbours are served as ever; after the

@@ -41,6 +41,7 @@ pub(crate) fn start(node: &Node) -> std::io::Result<()> {
             let tick = if idle < IDLE_AFTER { TICK } else { IDLE_TICK };
             node.refresh_coarse(tick);
             idle = if look(&node, limit) { idle.saturating_add(1) } else { 0 };
+            // Not kept over the sleep: the last reference to a node ends this thread.
             drop(node);
             std::thread::sleep(tick);
         }
@@ -48,7 +49,7 @@ pub(crate) fn start(node: &Node) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether it found every loop asleep.
+/// Returns whether it found every loop asleep.
 fn look(node: &Node, limit: Option<u64>) -> bool {
     let now = node.now().as_nanos();
     let awake = node.awake_since(now);

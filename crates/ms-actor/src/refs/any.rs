@@ -19,11 +19,11 @@ use crate::time::after;
 /// Most lines of one trace.
 const MAX_TRACE_LINES: u64 = 10_000;
 
-/// A reference to an actor of any type, to look at it and to steer it as anybody may.
+/// A reference to an actor of any type, to inspect it and to control it as everybody may.
 ///
-/// It does not keep the actor alive. What only a supervisor may do (start the next incarnation,
-/// give it up, close it) is not here but with the [`ChildCell`](crate::host::ChildCell), which
-/// is held by whoever made the actor.
+/// It does not keep the actor alive. The rights of a supervisor (to start the next incarnation,
+/// give the actor up, or close it) are with the [`ChildCell`](crate::host::ChildCell), which the
+/// maker of the actor holds.
 #[derive(Clone)]
 pub struct AnyRef(Arc<dyn AnyCell>);
 
@@ -36,62 +36,62 @@ impl AnyRef {
         &self.0
     }
 
-    /// Where it lives.
+    /// Returns where it lives.
     #[must_use]
     pub fn path(&self) -> &ActorPath {
         &self.0.core().path
     }
 
-    /// How much the kernel sees of it.
+    /// Returns how much the kernel sees of it.
     #[must_use]
     pub fn tier(&self) -> Tier {
         self.0.core().tier
     }
 
-    /// Whether an incarnation is live right now.
+    /// Returns whether an incarnation is live right now.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.incarnation() != Incarnation::NONE
     }
 
-    /// The live incarnation, [`Incarnation::NONE`] when there is none.
+    /// Returns the live incarnation, [`Incarnation::NONE`] when there is none.
     #[must_use]
     pub fn incarnation(&self) -> Incarnation {
         self.0.core().live()
     }
 
-    /// Whether it has ended and no further incarnation will come.
+    /// Returns whether it has ended and no further incarnation will come.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.core().is_closed()
     }
 
-    /// Messages waiting for it; `None` where that is not knowable.
+    /// Returns how many messages wait for it; `None` where that is not knowable.
     #[must_use]
     pub fn depth(&self) -> Option<u64> {
         self.0.depth()
     }
 
-    /// Whether its mailbox is at its bound right now; false where that is not knowable.
+    /// Returns whether its mailbox is at its bound right now; false where that is not knowable.
     #[must_use]
     pub fn is_full(&self) -> bool {
         let bound = self.0.core().mailbox_spec.capacity.map(|bound| bound as u64);
         bound.is_some_and(|bound| self.depth().is_some_and(|depth| depth >= bound))
     }
 
-    /// Where it is in its life.
+    /// Returns where it is in its life.
     #[must_use]
     pub fn lifecycle(&self) -> Lifecycle {
         self.0.core().lifecycle()
     }
 
-    /// Why its last incarnation ended.
+    /// Returns why its last incarnation ended.
     #[must_use]
     pub fn last_exit(&self) -> Option<ExitReason> {
         self.0.core().life(|life| life.last_exit.as_deref().cloned())
     }
 
-    /// What can be said of it without asking it: exact, and never waits for it.
+    /// Returns what can be said of it without asking it. That is exact, and never waits for it.
     #[must_use]
     pub fn status(&self) -> ActorStatus {
         self.0.snapshot()
@@ -149,7 +149,7 @@ impl AnyRef {
         receiver
     }
 
-    /// Has it serve nothing but control until [`AnyRef::resume`].
+    /// Suspends it: it serves nothing but control until [`AnyRef::resume`].
     pub fn suspend(&self) {
         self.0.core().control(Control::Suspend);
     }
@@ -189,7 +189,7 @@ impl AnyRef {
         }
     }
 
-    /// What the live incarnation handed to whoever started it; see
+    /// Returns what the live incarnation handed to whoever started it; see
     /// [`crate::Context::set_start_info`].
     #[must_use]
     pub fn start_info(&self) -> Option<StateValue> {
@@ -208,7 +208,7 @@ impl AnyRef {
         })
     }
 
-    /// How long the live incarnation has been up.
+    /// Returns how long the live incarnation has been up.
     #[must_use]
     pub fn uptime(&self) -> Duration {
         let core = self.0.core();
@@ -216,7 +216,7 @@ impl AnyRef {
         core.node.now().since(started)
     }
 
-    /// Actors it waits for while it serves nothing else.
+    /// Returns the actors it waits for while it serves nothing else.
     #[must_use]
     pub fn waiting_on(&self) -> Vec<ActorPath> {
         let waits = self.0.core().waits();

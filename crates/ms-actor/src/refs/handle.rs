@@ -19,6 +19,7 @@ use crate::refs::room::refused;
 use crate::refs::tell::Tell;
 
 /// Longest a tell or an ask waits that does not say how long.
+// As long as OTP's `gen_server:call` waits.
 const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A reference to an actor: cheap to clone, typed, and valid over its restarts.
@@ -41,25 +42,25 @@ impl<A: Hosted> Ref<A> {
         &self.0
     }
 
-    /// Where the actor lives.
+    /// Returns where the actor lives.
     #[must_use]
     pub fn path(&self) -> &ActorPath {
         &self.0.core.path
     }
 
-    /// The same reference without the actor's type.
+    /// Returns the same reference without the actor's type.
     #[must_use]
     pub fn any(&self) -> AnyRef {
         AnyRef::new(Arc::clone(&self.0) as Arc<dyn AnyCell>)
     }
 
-    /// A reference that does not keep the actor alive.
+    /// Makes a reference that does not keep the actor alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakRef<A> {
         WeakRef(Arc::downgrade(&self.0))
     }
 
-    /// Whether an incarnation is live right now.
+    /// Returns whether an incarnation is live right now.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.any().is_alive()
@@ -154,7 +155,7 @@ impl<A: Hosted> Hash for Ref<A> {
 pub struct WeakRef<A: Hosted>(Weak<Cell<A>>);
 
 impl<A: Hosted> WeakRef<A> {
-    /// The reference, while the actor's cell is still there.
+    /// Returns the reference, while the actor's cell is still there.
     #[must_use]
     pub fn upgrade(&self) -> Option<Ref<A>> {
         self.0.upgrade().map(Ref::new)
@@ -174,7 +175,7 @@ impl<A: Hosted> fmt::Debug for WeakRef<A> {
 }
 
 impl AnyRef {
-    /// The typed reference, if it is an `A`.
+    /// Returns the typed reference, if it is an `A`.
     #[must_use]
     pub fn typed<A: Hosted>(&self) -> Option<Ref<A>> {
         Arc::clone(self.cell()).into_any().downcast::<Cell<A>>().ok().map(Ref::new)

@@ -25,7 +25,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Its number, as [`Down::monitor`] will carry it.
+    /// Returns its number, as [`Down::monitor`] will carry it.
     #[must_use]
     pub fn id(&self) -> MonitorId {
         self.id
@@ -81,7 +81,7 @@ impl AnyRef {
     }
 }
 
-/// A path for an actor whose node is gone.
+/// Returns a path for an actor whose node is gone.
 #[allow(clippy::expect_used, reason = "a constant that is a valid path")]
 fn lost_path() -> ActorPath {
     ActorPath::new("/lost").expect("a valid path")

@@ -26,48 +26,48 @@ impl<M: Message + Send + 'static> Port<M>
 where
     M::Result: Send,
 {
-    /// As [`Ref::try_tell`].
+    /// Sends without waiting, as [`Ref::try_tell`] does.
     ///
     /// # Errors
-    /// As there.
+    /// [`SendError`], with the message: the mailbox is full, or the actor takes no messages.
     pub fn try_tell(&self, message: M) -> Result<(), SendError<M>> {
         self.0.try_tell(message)
     }
 
-    /// As [`Ref::tell`], waiting at most `within`.
+    /// Sends and waits for room at most `within`, as [`Ref::tell`] does.
     ///
     /// # Errors
-    /// As there.
+    /// [`SendError`], with the message: full, closed, or no room in time.
     pub async fn tell(&self, message: M, within: Duration) -> Result<(), SendError<M>> {
         self.0.tell(message, within).await
     }
 
-    /// As [`Ref::ask`], waiting at most `within`.
+    /// Sends and waits for the answer at most `within`, as [`Ref::ask`] does.
     pub fn ask(&self, message: M, within: Duration) -> PortFuture<M> {
         self.0.ask(message, within)
     }
 }
 
 impl<M: Message> Port<M> {
-    /// The actor behind it.
+    /// Returns the actor behind it.
     #[must_use]
     pub fn any(&self) -> AnyRef {
         self.0.any()
     }
 
-    /// Where the actor lives.
+    /// Returns where the actor lives.
     #[must_use]
     pub fn path(&self) -> ActorPath {
         self.any().path().clone()
     }
 
-    /// Messages waiting for the actor; `None` where that is not knowable.
+    /// Returns how many messages wait for the actor; `None` where that is not knowable.
     #[must_use]
     pub fn depth(&self) -> Option<u64> {
         self.any().depth()
     }
 
-    /// Why its last incarnation ended, if it is down.
+    /// Returns why its last incarnation ended, if it is down.
     #[must_use]
     pub fn down(&self) -> Option<ExitReason> {
         let any = self.any();
@@ -123,7 +123,7 @@ where
 }
 
 impl<A: Hosted> Ref<A> {
-    /// A handle for one message type, whatever the actor's type.
+    /// Makes a handle for one message type, whatever the actor's type.
     #[must_use]
     pub fn port<M: Message + Send + 'static>(&self) -> Port<M>
     where

@@ -28,7 +28,7 @@ impl Spot {
         self.ticket
     }
 
-    /// Its place was taken in the mailbox: there is no ticket to take back.
+    /// Notes that its place was taken in the mailbox, so there is no ticket to take back.
     pub(crate) fn used(mut self) {
         self.ticket = None;
     }
@@ -42,7 +42,7 @@ impl Drop for Spot {
     }
 }
 
-/// Whether a refused send is worth waiting.
+/// Returns whether a refused send is worth waiting.
 pub(super) fn has_to_wait<A: Hosted>(cell: &Cell<A>, refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::Full) && cell.core.mailbox_spec.overflow == Overflow::Block
 }

@@ -20,6 +20,7 @@ pub struct Tell<A: Hosted, M> {
     cell: Arc<Cell<A>>,
     message: Option<M>,
     within: Duration,
+    // Made only by a tell that has to wait: most find room at once.
     sleep: Option<Pin<Box<Sleep>>>,
     spot: Option<Spot>,
 }

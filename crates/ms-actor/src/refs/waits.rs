@@ -28,17 +28,18 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// A waker for the reply alone: it ends the edge and wakes `asker`.
+    /// Returns a waker for the reply alone: it ends the edge and wakes `asker`.
     pub(crate) fn watch(&self, asker: &Waker) -> Waker {
         self.edge.watch(asker)
     }
 
-    /// The target has taken the ask; it may even have answered already.
+    /// Notes that the target has taken the ask; it may even have answered already.
     pub(crate) fn sent(&self, exits: u32) {
         self.edge.sent(exits);
     }
 
-    /// There will be no answer: what is left to learn is why, and that does not take long.
+    /// Ends the edge, as there will be no answer: what is left to learn is why, which does not take
+    /// long.
     pub(crate) fn end(&self) {
         self.edge.end();
     }
@@ -77,11 +78,11 @@ pub(crate) fn wait_for(
 /// Searches of a graph that changes meanwhile.
 const MOST_SEARCHES: usize = 8;
 
-/// The circle that an edge closes.
+/// Returns the circle that an edge closes.
 ///
-/// The edges are not looked at all in one instant: the first may have ended when the last is
-/// found, and the two were never on together. What is found is looked at once more, therefore:
-/// edges that are on in both looks were all on between them.
+/// The edges are not read in one instant: the first may have ended when the last is found, so that
+/// the two were never on together. So every circle is read twice: edges that are on both times were
+/// all on in between.
 fn cycle(waiting: &Waiting) -> Option<Vec<ActorPath>> {
     for _ in 0..MOST_SEARCHES {
         let way = way_to(&waiting.edge, waiting.from.core().uid)?;
@@ -91,13 +92,14 @@ fn cycle(waiting: &Waiting) -> Option<Vec<ActorPath>> {
             return Some(std::iter::once(asker).chain(others).collect());
         }
     }
+    // The graph changed under every search. No circle is claimed: the ask still has its deadline.
     None
 }
 
 /// Most actors looked at in search of a cycle.
 const SEARCH_LIMIT: usize = 10_000;
 
-/// The edges that lead from `start`, itself the first, to the actor `goal`.
+/// Returns the edges that lead from `start`, itself the first, to the actor `goal`.
 fn way_to(start: &Arc<Edge>, goal: u64) -> Option<Vec<Arc<Edge>>> {
     let mut known = HashSet::from([start.target_uid()]);
     // Each with the place of the one before it.

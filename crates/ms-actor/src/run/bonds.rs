@@ -35,7 +35,7 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.cell.core.remove_link(other.cell().core().uid);
     }
 
-    /// Has [`Down`] delivered to this actor when the other's present incarnation ends.
+    /// Delivers [`Down`] to this actor when the other's present incarnation ends.
     ///
     /// Monitors stack; a dead actor is reported at once with `noproc`.
     pub fn monitor(&mut self, other: &AnyRef) -> MonitorId
@@ -71,7 +71,7 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.cell.core.remove_watching(monitor.number());
     }
 
-    /// Has [`LifecycleEvent`] of the other delivered to this actor over all its incarnations,
+    /// Delivers each [`LifecycleEvent`] of the other to this actor, over all its incarnations,
     /// until it is gone for good; at once if it is already.
     ///
     /// An actor follows another at most once: following again, from a later

@@ -114,43 +114,43 @@ impl<A: Actor<Context = Self>> Context<A> {
         }
     }
 
-    /// A reference to this actor that stays valid over its restarts.
+    /// Returns a reference to this actor that stays valid over its restarts.
     #[must_use]
     pub fn me(&self) -> Ref<A> {
         Ref::new(Arc::clone(&self.cell))
     }
 
-    /// Where it lives in the tree.
+    /// Returns where it lives in the tree.
     #[must_use]
     pub fn path(&self) -> &ActorPath {
         &self.cell.core.path
     }
 
-    /// The number of this start.
+    /// Returns the number of this start.
     #[must_use]
     pub fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
 
-    /// The node it lives on.
+    /// Returns the node it lives on.
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.cell.core.node
     }
 
-    /// Number of the arbiter it lives on.
+    /// Returns the number of the arbiter it lives on.
     #[must_use]
     pub fn arbiter(&self) -> u32 {
         self.cell.core.arbiter.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// When the asker of the message being handled stops waiting; `None` for a tell.
+    /// Returns when the asker of the message being handled stops waiting; `None` for a tell.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// Type of the message being handled, or of the one the running future came from.
+    /// Returns the type of the message being handled, or of the one the running future came from.
     #[must_use]
     pub fn handling(&self) -> Option<&'static str> {
         self.handling
@@ -166,17 +166,18 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.rare.get_or_insert_default()
     }
 
-    /// What is there of it, without making it.
+    /// Returns the rare parts if there are any, without making them.
     pub(crate) fn rare_if_any(&mut self) -> Option<&mut Rare<A>> {
         self.rare.as_deref_mut()
     }
 
-    /// Whether the actor gave a reason to end with, or a response of its panicked.
+    /// Returns whether the actor gave a reason to end with, or one of its detached responses
+    /// panicked.
     pub(crate) fn has_failed(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.exit.is_some() || rare.crashed.is_some())
     }
 
-    /// Handle of the future that runs now, as in actix.
+    /// Returns the handle of the future that runs now, as in actix.
     #[must_use]
     pub fn handle(&self) -> SpawnHandle {
         self.running
@@ -201,13 +202,13 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.stop();
     }
 
-    /// During init: asks not to be started, without that being an error (OTP's `ignore`).
+    /// Asks not to be started, during init, without that being an error (OTP's `ignore`).
     pub fn ignore(&mut self) {
         self.init = Init::Ignored;
         self.state = ActorState::Stopped;
     }
 
-    /// During init: hands something to whoever starts the actor (OTP's `{ok, Pid, Info}`).
+    /// Hands something, during init, to whoever starts the actor (OTP's `{ok, Pid, Info}`).
     pub fn set_start_info(&mut self, info: impl Into<StateValue>) {
         self.cell.core.life(|life| life.set_start_info(info.into()));
     }
@@ -218,7 +219,7 @@ impl<A: Actor<Context = Self>> Context<A> {
         lock(&self.cell.mailbox).heartbeat(now);
     }
 
-    /// During `started`: leaves the end of the init to a later [`Context::init_done`].
+    /// Leaves the end of the init to a later [`Context::init_done`]; to be called in `started`.
     ///
     /// Messages are served meanwhile; the supervisor starts the next sibling only then.
     pub fn defer_init(&mut self) {
@@ -234,12 +235,12 @@ impl<A: Actor<Context = Self>> Context<A> {
         }
     }
 
-    /// Has `handler` called for exit signals instead of dying from them (OTP's `trap_exit`).
+    /// Calls `handler` for exit signals, which then do not end the actor (OTP's `trap_exit`).
     pub fn trap_exit(&mut self, handler: impl FnMut(&mut A, &mut Self, ExitSignal) + 'static) {
         self.rare().trap = Some(Box::new(handler));
     }
 
-    /// Whether exit signals go to a handler.
+    /// Returns whether exit signals go to a handler.
     pub(crate) fn traps(&mut self) -> bool {
         self.rare_if_any().is_some_and(|rare| rare.trap.is_some())
     }
@@ -250,7 +251,7 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.deadline = deadline;
     }
 
-    /// A panic that happened outside the run loop, in a detached response of ours.
+    /// Ends the actor for a panic that happened outside the run loop, in a detached response.
     pub(crate) fn crash(&mut self, raw: RawPanic) {
         self.rare().crashed = Some(raw);
         self.state = ActorState::Stopped;
@@ -303,6 +304,7 @@ impl<A: Actor<Context = Self>> AsyncContext<A> for Context<A> {
     where
         F: ActorFuture<A, Output = ()> + 'static,
     {
+        // As in actix, what is waited for has no handle and cannot be cancelled.
         let handle = SpawnHandle::default();
         let origin = self.handling;
         self.new_waits.push(Item { handle, origin, future: Box::pin(future) });
@@ -313,6 +315,7 @@ impl<A: Actor<Context = Self>> AsyncContext<A> for Context<A> {
     }
 
     fn cancel_future(&mut self, handle: SpawnHandle) -> bool {
+        // As actix: whether there is such a future is found out at the end of the turn.
         self.cancelled.push(handle);
         true
     }

@@ -118,11 +118,12 @@ where
     }
 }
 
-/// Whether `R` is actix's `ResponseFuture` or its `Response`, which run in a task of its own: a
-/// panic there neither ends the actor nor reaches anybody (fact 5 of
+/// Returns whether `R` is actix's `ResponseFuture` or its `Response`, which run in a task of its
+/// own: a panic there neither ends the actor nor reaches anybody (fact 5 of
 /// `tests/it/actix_facts.rs`). Decided at compile time but for the name's compare.
 #[inline]
 fn is_detached<R>() -> bool {
+    // By the name, for want of specialisation: the types are actix's, and `R` may be any.
     const BOXED_FUTURE: &str =
         "core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output";
     const EITHER: &str = "actix::handler::Response<";

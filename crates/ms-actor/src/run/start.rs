@@ -20,7 +20,7 @@ pub(crate) struct Launch<A: Hosted> {
 }
 
 impl<A: Hosted> Launch<A> {
-    /// From here on the arbiter answers for it.
+    /// Settles a life on its arbiter, which answers for it from here on.
     pub(crate) fn new(
         cell: Arc<Cell<A>>,
         slot: &Arc<ArbiterSlot>,
@@ -81,7 +81,7 @@ pub(crate) fn refuse_start(
     }
 }
 
-/// An end before the init was acknowledged is the init's failure.
+/// Returns the reason of an end before the init was acknowledged: a panic is the init's failure.
 pub(crate) fn init_failure(reason: ExitReason) -> ExitReason {
     match reason {
         ExitReason::Panicked(_) => ExitReason::InitFailed(Arc::new(reason)),

@@ -40,7 +40,7 @@ pub struct RunFacts {
     pub redelivered: u64,
     /// Restarts of actors.
     pub restarts: u64,
-    /// How long it took.
+    /// The duration, in milliseconds.
     pub elapsed_ms: u64,
 }
 
@@ -80,6 +80,7 @@ pub fn may_hold_a_report(path: &Path) -> bool {
     if !there.is_file() {
         return false;
     }
+    // A report has once taken the place of a source of the tree that was audited.
     let source = path.extension().is_some_and(|extension| extension == "rs");
     let mut beginning = Vec::new();
     let read = File::open(path)
@@ -96,6 +97,8 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there and no regular file"));
     }
     let (mut file, temporary) = beside(path)?;
+    // Synced before the rename: after a power cut the name must not lead to a file without its
+    // content.
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
     let written = written.and_then(|()| fs::rename(&temporary, path));
@@ -113,6 +116,7 @@ fn beside(path: &Path) -> io::Result<(File, PathBuf)> {
     for attempt in 0..TEMPORARY_NAMES {
         let mut temporary = std::ffi::OsString::from(".");
         temporary.push(name);
+        // Two audits may write their reports side by side.
         temporary.push(format!(".{}.{attempt}.tmp", std::process::id()));
         let temporary = path.with_file_name(temporary);
         match File::create_new(&temporary) {

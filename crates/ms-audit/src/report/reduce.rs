@@ -51,6 +51,7 @@ impl Reducer {
 
     /// Adds the outcome of a file.
     pub fn add(&mut self, outcome: FileOutcome) -> Added {
+        // The facts of the unit may arrive after its files.
         if !self.units.contains_key(&outcome.unit) {
             self.add_unit(UnitFacts::unknown(outcome.unit.clone()));
         }
@@ -108,6 +109,7 @@ impl Reducer {
         let mut groups: HashMap<_, Vec<&FileOutcome>> = HashMap::new();
         for file in self.files.values() {
             if let Outcome::Done(report) = &file.outcome
+                // Empty files are equal in all crates, which tells a reviewer nothing.
                 && report.bytes > 0
             {
                 groups.entry((report.content_hash, report.bytes)).or_default().push(file);

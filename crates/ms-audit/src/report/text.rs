@@ -7,18 +7,18 @@ use super::{CrateRow, Duplicate, Report};
 use crate::path_text::printable;
 use crate::unit::Licence;
 
-/// How to lay out the text.
+/// The layout of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextStyle {
     /// Columns of the terminal. Columns of the table that do not fit are left out.
     pub width: usize,
-    /// Which characters may be used for lines and cuts.
+    /// The characters that may be used for lines and cuts.
     pub charset: Charset,
     /// Show at most this many crates and copies; quarantined files are all shown.
     pub max_rows: Option<usize>,
 }
 
-/// Which characters may be used.
+/// A set of characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charset {
     /// Only ASCII beside what is in names.
@@ -158,6 +158,7 @@ pub fn render(report: &Report, style: &TextStyle) -> String {
 
 fn heading(out: &mut String, report: &Report) {
     let t = &report.totals;
+    // Writing to a string cannot fail, here and below.
     let _ = writeln!(
         out,
         "{}: {} crates, {} files, {} lines, {} with unsafe, {} unwrap, {} panic, {} quarantined",

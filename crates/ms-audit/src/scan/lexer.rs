@@ -44,6 +44,7 @@ const CLASSES: [Class; 256] = {
     while byte < 256 {
         table[byte] = match byte as u8 {
             b' ' | b'\t' | b'\n' | b'\r' => Class::Space,
+            // Names may have letters beyond ASCII.
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | 0x80.. => Class::Word,
             b'"' => Class::Quote,
             b'\'' => Class::Tick,
@@ -108,6 +109,7 @@ impl Lexer<'_> {
         let before = std::mem::replace(&mut self.prev, WORD);
         match (&self.src[start..end], self.src.get(end)) {
             (b"fn", _) => return self.functions.keyword(start),
+            // Without the dot it is the definition of a method, or a function of that name.
             (b"unwrap", _) if before == b'.' => {
                 self.code.unwrap_sites += u64::from(self.is_next(b"()"))
             }
@@ -115,6 +117,7 @@ impl Lexer<'_> {
                 self.code.unwrap_sites += u64::from(self.is_next(b"("))
             }
             (b"panic" | b"todo" | b"unimplemented" | b"unreachable", _) => {
+                // `panic != x` compares a variable.
                 self.code.panic_sites += u64::from(self.is_next(b"!") && !self.is_next(b"!="));
             }
             (b"b" | b"c", Some(b'"')) => self.skip_string(end + 1),
@@ -346,6 +349,7 @@ impl<'a> Functions<'a> {
                 false
             }
             b')' | b']' => {
+                // A bracket that was opened before the head ends it, as in `m!(fn x)`.
                 named.nest = named.nest.wrapping_sub(1);
                 named.nest == usize::MAX
             }
@@ -353,6 +357,7 @@ impl<'a> Functions<'a> {
                 named.angle += 1;
                 false
             }
+            // The `>` of `->` and `=>` closes nothing.
             b'>' if is_flat && !matches!(prev, b'-' | b'=') => {
                 named.angle = named.angle.saturating_sub(1);
                 false

@@ -55,6 +55,8 @@ fn starts_with_word(after: &[u8]) -> bool {
 
 /// Returns the character that ends `bytes`, if those are a whole valid sequence.
 fn last_char(bytes: &[u8]) -> Option<char> {
+    // No sequence is longer than four bytes. To decode all text before each word would take
+    // quadratic time.
     let tail = &bytes[bytes.len().saturating_sub(4)..];
     let lead = tail.iter().rposition(|byte| byte & 0xc0 != 0x80)?;
     let mut chars = std::str::from_utf8(&tail[lead..]).ok()?.chars();

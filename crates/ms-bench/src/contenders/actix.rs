@@ -211,6 +211,7 @@ impl Handler<Sum> for Branch {
         self.sum += sum;
         self.missing -= 1;
         if self.missing == 0 {
+            // It is not stopped: it ends with its last address, which its children had.
             self.answer(self.sum);
         }
     }

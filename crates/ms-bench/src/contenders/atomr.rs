@@ -47,7 +47,7 @@ struct Atomr {
     system: ActorSystem,
 }
 
-/// Returns a new name: names must be unique.
+/// The next name, as a number: names must be unique.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn fresh() -> String {
@@ -217,6 +217,7 @@ impl Actor for Top {
 impl Skynet for Atomr {
     async fn skynet(&self, leaves: u64) -> u64 {
         let (answer, root) = oneshot::channel();
+        // `Props` takes a function that can be called again, and a sender can be given away once.
         let answer = std::sync::Mutex::new(Some(answer));
         let top = Props::create(move || Top(answer.lock().expect("whole").take()));
         let top = self.system.actor_of(top, &fresh()).expect("starts");

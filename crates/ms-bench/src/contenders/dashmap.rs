@@ -55,6 +55,7 @@ impl Names for Map {
 
     fn lookup(&self) -> impl Fn(&str) -> bool + Send + Sync + Clone + 'static {
         let names = Arc::clone(&self.names);
+        // With the type, because the registry's lookup ends with a typed reference as well.
         move |name| names.get(name).and_then(|any| any.typed::<Counter>()).is_some()
     }
 }

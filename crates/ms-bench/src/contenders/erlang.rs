@@ -62,9 +62,11 @@ fn erl(schedulers: u64, words: &[String]) -> Sample {
         Err(error) => panic!("compiling bench.erl: {error}"),
     };
     let output = Command::new("erl")
+        // OTP 25 permits 262,144 processes by default, and skynet needs 1,111,111.
         .args(["+S", &schedulers.to_string(), "+P", "4000000", "+t", "4000000"])
         .args(["-noshell", "-pa"])
         .arg(code)
+        // Printing the reports of crashes would take longer than the restarts.
         .args(["-kernel", "logger_level", "none", "-run", "bench", "main"])
         .args(words)
         .stderr(Stdio::inherit())
@@ -82,6 +84,7 @@ fn compiled() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     let folder = program.parent().unwrap_or(Path::new(".")).join("ms-bench-erlang");
     let (source, beam) = (folder.join("bench.erl"), folder.join("bench.beam"));
+    // Each sample is a process of its own, and would compile it again.
     let same = fs::read_to_string(&source).is_ok_and(|text| text == SOURCE);
     if same && beam.exists() {
         return Ok(folder);

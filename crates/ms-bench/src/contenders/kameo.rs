@@ -1,6 +1,5 @@
 //! kameo 0.22: a handler for each message type, bounded mailboxes that make a sender wait, supervision
-//! by
-//! `supervise`.
+//! by `supervise`.
 
 use std::time::Duration;
 
@@ -196,6 +195,7 @@ impl Message<Sum> for Branch {
         self.sum += sum;
         self.missing -= 1;
         if self.missing == 0 {
+            // It is not stopped: it ends with its last reference, which its children had.
             self.answer(self.sum).await;
         }
     }
@@ -256,6 +256,7 @@ async fn family<S: Actor>(supervisor: &ActorRef<S>, children: u64) -> Vec<ActorR
     let mut family = Vec::new();
     for _ in 0..children {
         let child = Fragile::supervise_with(supervisor, Fragile::default);
+        // As many as for ours: this workload only crashes children.
         let child = child.restart_limit(1_000_000, Duration::from_secs(1));
         family.push(child.spawn().await);
     }

@@ -107,12 +107,14 @@ impl Populates for Tasks {
         let alive = Alive::new();
         tokio::spawn(async move {
             while orders.recv().await.is_some() {}
+            // Named here, so that the task takes it along and is counted until it ends.
             drop(alive);
         });
         sender
     }
 
     async fn stop(&self, idle: Vec<UnboundedSender<()>>, _supervised: bool) {
+        // A task ends when its only sender is dropped.
         drop(idle);
     }
 }

@@ -50,6 +50,7 @@ impl Actor for Supervisor {
         Ok(())
     }
 
+    // By default a supervisor of ractor ends with the first child that ends.
     async fn handle_supervisor_evt(
         &self,
         _: ActorRef<()>,
@@ -329,6 +330,8 @@ impl Actor for Family {
         event: SupervisionEvent,
         names: &mut Vec<String>,
     ) -> Result<(), ActorProcessingErr> {
+        // A child that the supervisor stops reports `ActorTerminated`; its successor is started
+        // below.
         let SupervisionEvent::ActorFailed(failed, _) = event else { return Ok(()) };
         if !self.one_for_all {
             Actor::spawn_linked(failed.get_name(), Fragile, (), me.get_cell()).await?;

@@ -26,6 +26,7 @@ pub(super) fn run<T>(threads: Threads, work: impl AsyncFnOnce(Side) -> T) -> T {
             let (stop, stopped) = oneshot::channel::<()>();
             let runtime = current_thread();
             let handle = runtime.handle().clone();
+            // A `current_thread` loop runs its tasks only while something is blocked on.
             std::thread::spawn(move || runtime.block_on(stopped));
             Side { handle: Some(handle), stop: Some(stop) }
         }

@@ -91,6 +91,8 @@ pub(crate) fn measure<P: Peer>(size: Size) -> Sample {
 
 async fn ask<P: Peer>(peer: &P, counter: &P::Counter, askers: u64, each: u64) {
     if askers == 1 {
+        // In the main future, which `block_on` polls once in a turn of the loop. These turns are
+        // half of the time of such an ask (docs/performance-notes.md).
         return asker::<P>(counter.clone(), each).await;
     }
     let tasks = (0..askers).map(|_| peer.spawn(asker::<P>(counter.clone(), each)));

@@ -30,6 +30,7 @@ pub(crate) fn measure<P: Supervises>(size: Size) -> Sample {
     let took = P::run(Threads::One, async |peer: &P| {
         let family = peer.family(size.children, true).await;
         for child in &family {
+            // After this answer, a child that has answered nothing is in another incarnation.
             assert_eq!(peer.try_ask(child).await, Some(0), "a first incarnation");
         }
         let began = Instant::now();

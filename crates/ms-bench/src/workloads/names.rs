@@ -81,6 +81,7 @@ fn scattered(size: Size) -> impl Iterator<Item = u64> {
     let mut seed = 1_u64;
     (0..size.lookups).map(move |_| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // The low bits of such a generator repeat after a few numbers.
         (seed >> 33) % size.names
     })
 }

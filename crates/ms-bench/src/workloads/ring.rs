@@ -24,6 +24,7 @@ pub(crate) const WORKLOAD: Workload = Workload {
 pub(crate) fn measure<P: Ring>(size: Size) -> Sample {
     let rate = P::run(Threads::One, async |peer: &P| {
         let ring = ring(peer, size.actors).await;
+        // A warm-up, which is not measured: each actor runs once.
         go_round::<P>(&ring, size.actors).await;
         let began = Instant::now();
         go_round::<P>(&ring, size.hops).await;
@@ -51,5 +52,6 @@ async fn ring<P: Ring>(peer: &P, actors: u64) -> Vec<P::Counter> {
 
 async fn go_round<P: Ring>(ring: &[P::Counter], hops: u64) {
     P::hop(&ring[0], hops - 1).await;
+    // `notify_one` keeps a permit, so the token may be back before anybody waits for it.
     tokio::time::timeout(WAIT_LIMIT, DONE.notified()).await.expect("the token comes to its end");
 }

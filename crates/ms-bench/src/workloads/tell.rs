@@ -67,6 +67,8 @@ pub(crate) fn measure<P: Peer>(size: Size) -> Sample {
         let counter = peer.counter().await;
         let warm = each(size) / 10;
         send(peer, &counter, size.senders, warm).await;
+        // The ask is queued behind the messages: once it is answered, none is left for the measured
+        // part.
         let before = P::ask(&counter).await;
         assert_eq!(before, warm * size.senders, "every warming message was handled");
         let began = Instant::now();

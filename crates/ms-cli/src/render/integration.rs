@@ -1,12 +1,12 @@
 //! How components get along: a table of them, one of pairs, and the incidents.
 
-use ms_core::integration::{HealthScore, IntegrationMetrics};
+use ms_core::interactions::{HealthScore, InteractionMetrics};
 
 use super::facts::{Column, table};
 use super::units::{clean, known, many, ms, us};
 
 /// The two tables, and one line for each incident that is not over and for all together.
-pub(crate) fn integration(view: &IntegrationMetrics) -> String {
+pub(crate) fn integration(view: &InteractionMetrics) -> String {
     let mut text = format!("{}\n{}\n", components(view), pairs(view));
     for one in &view.open_incidents {
         let component = clean(&one.component);
@@ -17,7 +17,7 @@ pub(crate) fn integration(view: &IntegrationMetrics) -> String {
     text + &format!("{incidents}, {} over, mean time to recovery {mean}\n", view.recovered)
 }
 
-fn components(view: &IntegrationMetrics) -> String {
+fn components(view: &InteractionMetrics) -> String {
     let columns = [
         ("COMPONENT", false),
         ("SCORE", true),
@@ -39,7 +39,7 @@ fn components(view: &IntegrationMetrics) -> String {
     table(&columns.map(|(title, right)| Column { title, right }), &rows.collect::<Vec<_>>())
 }
 
-fn pairs(view: &IntegrationMetrics) -> String {
+fn pairs(view: &InteractionMetrics) -> String {
     let columns = [
         ("FROM", false),
         ("TO", false),
@@ -71,14 +71,14 @@ mod tests {
 
     use ms_core::Tick;
     use ms_core::health::HealthStatus;
-    use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
+    use ms_runtime::logic::interactions::{CallOutcome, InteractionStats};
 
     use super::*;
 
     /// S10.2-01, S10.2-02, S10.2-03, S10.2-04
     #[test]
     fn components_pairs_and_incidents_are_shown() {
-        let mut book = IntegrationBook::default();
+        let mut book = InteractionStats::default();
         let at = |seconds: u64| Tick::from_millis(seconds * 1_000);
         for (seconds, status) in
             [(1, HealthStatus::Unhealthy), (4, HealthStatus::Healthy), (5, HealthStatus::Unhealthy)]

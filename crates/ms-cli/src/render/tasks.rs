@@ -1,6 +1,6 @@
 //! Durable tasks: a table, one in full, what became of a request.
 
-use ms_control::proto::{TaskShown, TaskTaken, TaskVerb};
+use ms_control::proto::{TaskDetails, TaskTaken, TaskVerb};
 use ms_core::task::{TaskPage, TaskState, TaskTime, TaskView};
 
 use super::facts::{Column, facts, table};
@@ -56,8 +56,8 @@ fn row(task: &TaskView, style: Style) -> Vec<String> {
 }
 
 /// Everything that is known of one task.
-pub(crate) fn task(shown: &TaskShown, style: Style) -> String {
-    let TaskShown { task, result } = shown;
+pub(crate) fn task(shown: &TaskDetails, style: Style) -> String {
+    let TaskDetails { task, result } = shown;
     let timings = &task.timings;
     let tone = match task.state {
         TaskState::Failed | TaskState::Dead => Tone::Bad,

@@ -16,7 +16,7 @@ pub(crate) struct Metrics {}
 
 impl Metrics {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
-        let metrics = cx.connect().await?.integration().await?;
+        let metrics = cx.connect().await?.interactions().await?;
         match cx.json {
             true => cx.out.json("integration", &metrics),
             false => cx.out.text(&render::integration(&metrics)),

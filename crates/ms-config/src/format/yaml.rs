@@ -57,6 +57,7 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
 
     /// Returns the next event within a list or a table, which the parser never leaves open.
     fn inner(&mut self) -> Result<(Event<'a>, Place), ConfigError> {
+        // Made beforehand, because `next` borrows the reader.
         let ends = || self.source.syntax(self.source.place(1, 1), "the file ends within a value");
         let ends = ends();
         self.next()?.ok_or(ends)
@@ -103,6 +104,7 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
             }
             _ => return Err(self.source.syntax(place, "a value is missing")),
         };
+        // The parser numbers anchors from 1, and gives 0 to a value without one.
         if anchor > 0 {
             self.anchors.insert(anchor, (raw.clone(), self.values - before));
         }
@@ -156,6 +158,7 @@ fn scalar(text: &str, style: ScalarStyle) -> Raw {
     if style != ScalarStyle::Plain {
         return Raw::Text(text.to_owned());
     }
+    // `yes`, `no`, `on` and `off` stay texts: they are truth values in YAML 1.1 only.
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Raw::Null,
         "true" | "True" | "TRUE" => return Raw::Bool(true),

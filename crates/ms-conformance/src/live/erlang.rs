@@ -170,6 +170,7 @@ fn term(value: &Value) -> String {
 }
 
 fn binary(text: &str) -> String {
+    // Numbers and not a quoted text, which would need the escapes of Erlang.
     let mut term = "<<".to_owned();
     for (at, byte) in text.bytes().enumerate() {
         // Writing to a string cannot fail.

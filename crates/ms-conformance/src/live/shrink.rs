@@ -74,6 +74,7 @@ fn cut_tree(scenario: &Value, tree: &str, cuts: &mut Vec<Value>) {
     let children = format!("{tree}/children");
     let count = scenario.pointer(&children).and_then(Value::as_array).map_or(0, Vec::len);
     let dynamic = scenario.pointer(&format!("{tree}/strategy"));
+    // A dynamic supervisor has exactly one child in its spec, which is the template of all.
     if dynamic.is_none_or(|strategy| strategy != "simple_one_for_one") {
         cut_items(scenario, &children, cuts);
         cut_fields(scenario, tree, &["strategy"], cuts);
@@ -97,6 +98,8 @@ fn cut_child(scenario: &Value, child: &str, cuts: &mut Vec<Value>) {
     }
     let settings = ["start", "stop", "trap_exit", "significant", "restart"];
     cut_fields(scenario, child, &settings, cuts);
+    // With OTP's default, a child that hangs would be waited for during five of the eight seconds
+    // of a step.
     if found.get("stop").is_none_or(|stop| stop != "hang") {
         cut_fields(scenario, child, &["shutdown"], cuts);
     }

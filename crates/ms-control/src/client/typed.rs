@@ -2,7 +2,7 @@
 
 use ms_core::ActorPath;
 use ms_core::budget::{AccountView, BudgetStop};
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use ms_core::task::{NewTask, TaskFilter, TaskId, TaskPage, TaskView};
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
 use ms_ops::ops::{
@@ -11,7 +11,7 @@ use ms_ops::ops::{
     Statistics, SteerActor, SubmitTask, Verb, Why,
 };
 use ms_ops::views::{
-    Found, Injected, NodeInfo, PsTable, StateView, StatisticsView, Steered, TaskShown, TaskTaken,
+    Found, Injected, NodeInfo, PsTable, StateView, StatisticsView, Steered, TaskDetails, TaskTaken,
 };
 
 use super::Client;
@@ -45,7 +45,7 @@ typed! {
     steer(path: ActorPath, verb: Verb, reason: Option<String>) -> Steered,
         SteerActor { path, verb, reason, incarnation: None, request_id: None };
     /// How the components of a service interact.
-    integration() -> Box<IntegrationMetrics>, Interactions {};
+    interactions() -> Box<InteractionMetrics>, Interactions {};
     /// The node itself.
     info() -> NodeInfo, Info {};
     /// Injects a fault, where the node allows it.
@@ -63,7 +63,7 @@ typed! {
     /// A page of durable tasks.
     tasks(filter: TaskFilter) -> TaskPage, ListTasks { filter };
     /// One durable task.
-    task(id: TaskId) -> TaskShown, ShowTask { id };
+    task(id: TaskId) -> TaskDetails, ShowTask { id };
     /// Submits a durable task; it is on disk when this returns.
     submit_task(task: Box<NewTask>) -> TaskTaken, SubmitTask { task };
 }

@@ -22,7 +22,7 @@ pub use ms_ops::ops::{
     PsSort, Verb,
 };
 pub use ms_ops::views::{
-    Found, Injected, NodeInfo, PsRow, PsTable, StateView, StatisticsView, Steered, TaskShown,
+    Found, Injected, NodeInfo, PsRow, PsTable, StateView, StatisticsView, Steered, TaskDetails,
     TaskTaken,
 };
 

@@ -8,8 +8,7 @@ use serde::Serialize;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::Peer;
-use super::service::ControlService;
+use super::{ControlService, Peer};
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{AnyRequest, Body, Call, Hello, HelloReply, Named, PROTO_VERSION, Response};

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 pub use ms_net::unix::{BindError, MAX_SOCKET_PATH};
 
 use crate::proto::{MAX_REQUEST, MAX_RESPONSE};
-use service::{ControlService, SOCKET};
+use service::SOCKET;
 
 /// Who connected, as the kernel says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,13 @@ struct Peer {
     uid: u32,
     /// Its process, where the platform tells.
     pid: Option<i32>,
+}
+
+/// What every connection shares.
+struct ControlService {
+    desk: Desk,
+    limits: Limits,
+    socket: SocketFile,
 }
 
 /// The limits of a server.

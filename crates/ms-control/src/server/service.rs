@@ -4,24 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_net::unix::{BindError, FileListener, SocketFile, SocketName};
+use ms_net::unix::{BindError, FileListener, SocketName};
 use ms_net::{ConnectionService, Full, Pauses, Stop, WhenFull};
-use ms_ops::{Desk, OpError, codes};
+use ms_ops::{OpError, codes};
 use tokio::net::UnixStream;
 use tokio::net::unix::SocketAddr;
 
-use super::{Limits, Peer, conn};
+use super::{ControlService, Limits, Peer, conn};
 use crate::error::ControlError;
 
 /// What users know the socket as.
 pub(super) const SOCKET: SocketName = SocketName { name: "control", option: "--control PATH" };
-
-/// What every connection shares.
-pub(super) struct ControlService {
-    pub(super) desk: Desk,
-    pub(super) limits: Limits,
-    pub(super) socket: SocketFile,
-}
 
 impl Limits {
     /// What of it concerns the listener.

@@ -12,8 +12,7 @@ pub const MAX_COMPONENTS: usize = 1024;
 
 /// The name of a component, unique within a node: `^[a-z0-9][a-z0-9_-]{0,63}$`.
 ///
-/// It is also the child id of the actor that keeps the component, and so a segment of
-/// its path.
+/// It is also the child id of the component's actor, and so a segment of its path.
 ///
 /// ```
 /// use ms_core::lifecycle::ComponentId;

@@ -33,9 +33,9 @@ pub enum GraphError {
         "the order puts {first} before {then}, but {first} needs {then}; swap them in the order, or drop the dependency"
     )]
     ImpossibleOrder {
-        /// What is to come first.
+        /// The one that was to come first.
         first: ComponentId,
-        /// What it needs, and what is to come later.
+        /// The one that was to come later, which the first one needs.
         then: ComponentId,
     },
     /// A component needs one of a later phase.
@@ -50,7 +50,7 @@ pub enum GraphError {
         /// In which phase that one starts.
         later: Phase,
     },
-    /// A component is to start in a phase that starts none.
+    /// A component was put into a phase that starts none.
     #[error("phase {} ({}) starts no components, so {component} cannot be in it; choose 2 to 9", .phase.number(), .phase.name())]
     NoComponentsIn {
         /// Which component.
@@ -69,8 +69,8 @@ fn path_text(path: &[ComponentId]) -> String {
 
 /// The order a configuration wishes for among components that are free to start.
 ///
-/// Names of components that are not there are passed over: one list serves nodes with
-/// and without a cache. What the dependencies say wins; a wish against them is an error.
+/// Names of components that do not exist are ignored: one list serves nodes with and without a
+/// cache. A wish that contradicts the dependencies is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OrderHint(Vec<ComponentId>);
 
@@ -114,6 +114,7 @@ impl DependencyGraph {
                 return Err(GraphError::Duplicate(id));
             }
         }
+        // Before the walks: the search for a cycle is quadratic, and `level_of` recurses.
         if nodes.len() > MAX_COMPONENTS {
             return Err(GraphError::TooMany(nodes.len()));
         }
@@ -211,8 +212,7 @@ impl DependencyGraph {
         levels
     }
 
-    /// Returns the level of a component, from 1. Recursion is as deep as the longest chain, at most
-    /// [`MAX_COMPONENTS`].
+    /// Returns the level of a component, from 1. Recurses as deep as the longest chain of needs.
     fn level_of<'a>(
         &'a self,
         id: &'a ComponentId,

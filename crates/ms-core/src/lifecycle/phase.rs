@@ -73,6 +73,7 @@ impl Phase {
     /// Returns whether components may be put into it.
     #[must_use]
     pub const fn starts_components(self) -> bool {
+        // In 0 there is no node yet, in 1 its own parts start, and 10 only asks those that run.
         !matches!(self, Self::Preflight | Self::Runtime | Self::Verification)
     }
 }

@@ -19,6 +19,7 @@ pub enum TaskError {
         /// What is permitted.
         bounds: &'static str,
     },
+    // Apart from `OutOfBounds`: no schema can express it, so over HTTP it is 422 and not 400.
     /// Values that are each within their bounds, and contradict one another.
     #[error("{what} must be {bounds}")]
     Contradiction {
@@ -221,6 +222,7 @@ impl StoreError {
     /// Returns whether the same request may well succeed in a while.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
+        // `Unknown` too: under the same id or key, sending it again makes no second task.
         matches!(
             self,
             Self::Full(_)

@@ -24,9 +24,8 @@ pub enum FailureKind {
     LeaseExpired,
     /// The task's deadline passed.
     DeadlinePassed,
-    /// The process, the thread or the dispatcher went away, or the agent was stopped on
-    /// purpose: no fault of the task. Such an end costs no attempt, also where the agent's own
-    /// code returns it.
+    /// The process, the thread or the dispatcher went away, or the agent was stopped on purpose: no
+    /// fault of the task. It costs no attempt, even if the agent itself returns it.
     Interrupted,
     /// A budget of the agent or of a subtree is used up.
     OverBudget,
@@ -100,7 +99,8 @@ impl TaskFailure {
     }
 }
 
-/// So that an agent's code may use `?`; such an error is tried again.
+/// Lets an agent's code use `?`; such an error is tried again.
+// This is why `TaskFailure` is no `Error` itself: `From<T> for T` would overlap.
 impl<E: Error + 'static> From<E> for TaskFailure {
     fn from(error: E) -> Self {
         Self::from_error(FailureKind::Error, &error)

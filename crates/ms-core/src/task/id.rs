@@ -29,8 +29,7 @@ pub enum TaskIdError {
     KeyChar(usize),
 }
 
-/// The id of a task: a UUID, of version 7 where this framework makes it, so that ids sort
-/// by age.
+/// The id of a task: a UUID, of version 7 where the framework makes it, so that ids sort by age.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TaskId(Uuid);
@@ -88,8 +87,7 @@ impl Default for QueueName {
 
 /// Names one request, so that sending it again does not make a second task.
 ///
-/// 1 to 128 characters of printable ASCII without spaces. A key is known for as long as
-/// its task is kept.
+/// 1 to 128 characters of printable ASCII without spaces. It is known while its task is kept.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IdempotencyKey(Arc<str>);

@@ -18,7 +18,7 @@ pub struct Submitted {
     pub repeated: bool,
 }
 
-/// Which tasks a list is to show; an empty filter shows all.
+/// Selects the tasks of a list; an empty filter selects all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskFilter {
@@ -28,7 +28,7 @@ pub struct TaskFilter {
     pub kind: Option<AgentKind>,
     /// Only in this state.
     pub state: Option<TaskState>,
-    /// Only those taken after this one: the cursor of the page before.
+    /// Only tasks taken after this one: the cursor of the previous page.
     pub after: Option<TaskId>,
     /// Tasks of one page, 1 to 1,000; 0 is 100.
     pub limit: usize,

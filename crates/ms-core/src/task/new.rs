@@ -93,6 +93,7 @@ impl Retry {
             min: Duration::from_millis(self.backoff_min_ms),
             max: Duration::from_millis(self.backoff_max_ms),
             jitter: self.jitter,
+            // Not used by `delay`: a task has no calm runs between its attempts.
             reset_after: Duration::ZERO,
         };
         backoff.delay(failures, unit_random)
@@ -127,8 +128,7 @@ pub struct NewTask {
     /// It must end within this many milliseconds of its submission, or it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
-    /// It does not start earlier than this many milliseconds after its submission; less than
-    /// `deadline_ms`.
+    /// It starts this many milliseconds after its submission at the earliest; under `deadline_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
     /// Longest time of one attempt, in milliseconds (default: the dispatcher's).
@@ -140,8 +140,8 @@ pub struct NewTask {
     /// Names this request: sending it again gives the first task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Where in which trace it was submitted. It comes with the request and is no part of it:
-    /// the same request may be sent again in another trace.
+    /// The trace it was submitted in. It comes with the request and is no part of it: the same
+    /// request may be sent again in another trace.
     #[serde(skip)]
     pub trace: Option<TraceContext>,
 }
@@ -166,9 +166,8 @@ impl NewTask {
 
     /// Checks every bound that needs no store; the size is checked where it is encoded.
     ///
-    /// # Errors
-    /// [`TaskError::OutOfBounds`] names the field; [`TaskError::Contradiction`] one that does not
-    /// go with another.
+    /// # Errors [`TaskError::OutOfBounds`] names the field; [`TaskError::Contradiction`] two that
+    /// clash.
     pub fn check(&self) -> Result<(), TaskError> {
         let out = |what, bounds| Err(TaskError::OutOfBounds { what, bounds });
         let is_time = |time: Option<u64>| time.is_none_or(|ms| (1..=MAX_TASK_TIME).contains(&ms));
@@ -199,8 +198,7 @@ impl NewTask {
         self.check_together()
     }
 
-    /// Checks fields against each other: each may be in its bounds, and the task could still never
-    /// run.
+    /// Checks fields against each other: each may be within its bounds, and the task never run.
     fn check_together(&self) -> Result<(), TaskError> {
         let odd = |what, bounds| Err(TaskError::Contradiction { what, bounds });
         if self.retry.backoff_min_ms > self.retry.backoff_max_ms {

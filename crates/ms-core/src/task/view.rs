@@ -69,7 +69,7 @@ pub struct TaskView {
     pub failure: Option<TaskFailure>,
     /// The key it was submitted with.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Where in which trace it was submitted, if that is known.
+    /// The trace it was submitted in, if that is known.
     #[serde(default)]
     pub traceparent: Option<TraceContext>,
 }

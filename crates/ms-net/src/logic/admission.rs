@@ -66,6 +66,7 @@ impl Admission {
             self.by_address.insert(address, count + 1);
         }
         self.open += 1;
+        // Without a limit by address nothing was counted above, so nothing is given back.
         Ok(Ticket(self.per_address.and(counted)))
     }
 
@@ -82,7 +83,7 @@ impl Admission {
         }
     }
 
-    /// How many connections are open.
+    /// Returns how many connections are open.
     #[cfg(test)]
     pub(crate) const fn open(&self) -> usize {
         self.open

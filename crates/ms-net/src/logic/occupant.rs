@@ -1,4 +1,4 @@
-//! What a socket file in the way is, and whom a socket file serves.
+//! Who listens on a socket file that is in the way, and who may use one.
 
 use std::io::ErrorKind;
 
@@ -15,7 +15,7 @@ pub(crate) enum Occupant {
 
 /// Judges a socket file by the error of connecting to it.
 ///
-/// A full backlog is a live one: somebody has to be there for it to fill up.
+/// A full backlog means that somebody lives: the kernel queues connections only for a listener.
 pub(crate) const fn occupant_of(error: ErrorKind) -> Occupant {
     match error {
         ErrorKind::WouldBlock => Occupant::Live,

@@ -19,8 +19,8 @@ pub const fn is_loopback(ip: IpAddr) -> bool {
 
 /// Returns whether a listener for `callers` may be bound to `ip`.
 ///
-/// Any address may be bound where callers prove who they are; without that, only one that no
-/// other machine can reach.
+/// When callers prove who they are, every address may be bound; otherwise only one that no other
+/// machine can reach.
 #[must_use]
 pub const fn may_bind(ip: IpAddr, callers: Callers) -> bool {
     matches!(callers, Callers::Proven) || is_loopback(ip)

@@ -10,8 +10,8 @@ pub(crate) struct SpareLine {
 }
 
 impl SpareLine {
-    /// Spares `spare` descriptors of a process that may have `limit`, and an eighth of them at
-    /// most; none where there is no limit or nothing is to be spared.
+    /// Spares `spare` descriptors of a process that may have `limit`, but at most an eighth of the
+    /// limit. Spares none when there is no limit or `spare` is 0.
     pub(crate) fn new(spare: u64, limit: Option<u64>) -> Self {
         let limit = limit.filter(|_| spare > 0);
         Self { from: limit.map(|limit| limit - spare.min(limit / 8)) }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Longest socket path, in bytes (`sun_path` without its final zero).
 pub const MAX_SOCKET_PATH: usize = 107;
 
-/// What a socket is called in errors and logs, so that its user knows which one is meant.
+/// The name of a socket in errors and logs, so that its user knows which one is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketName {
     /// Its name: `control` for the control socket.

@@ -21,7 +21,7 @@ impl SocketFile {
         Self { name, path, made: Arc::new(Mutex::new(made)) }
     }
 
-    /// Where it lies.
+    /// Returns its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -49,8 +49,9 @@ impl SocketFile {
         self.name
     }
 
-    /// Returns whether the file lies in its place still, whatever its mode and owner are by now.
+    /// Returns whether the file is still in its place, whatever its mode and owner are by now.
     pub(super) fn is_in_place(&self) -> bool {
+        // Without the time of change, which `chmod` and `chown` set.
         let identity = |file: &Metadata| (file.dev(), file.ino());
         let made = identity(&self.made());
         fs::symlink_metadata(&self.path)
@@ -63,7 +64,7 @@ impl SocketFile {
         *self.made() = made;
     }
 
-    /// The identity is whole whoever panicked beside it.
+    /// Locks the identity, which no panic leaves half done.
     fn made(&self) -> MutexGuard<'_, Metadata> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }

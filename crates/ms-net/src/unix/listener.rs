@@ -17,14 +17,14 @@ use crate::accept::Accept;
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Listens on a socket file, and makes it anew where it was removed or renamed: otherwise
-/// nobody could reach the node any more, and only its end would be left to steer it.
+/// Listens on a socket file, and creates it again when somebody has removed or renamed it. Without
+/// that nobody could reach the node any more, and all one could do would be to kill it.
 #[derive(Debug)]
 pub struct FileListener {
     listener: UnixListener,
     file: SocketFile,
     looks: Interval,
-    /// Why the file could not be made anew last; the same is not logged each second.
+    /// Why the file could not be created again last time: the same error is not logged each second.
     logged: Option<String>,
 }
 
@@ -36,11 +36,12 @@ impl FileListener {
     #[must_use]
     pub fn new(listener: UnixListener, file: SocketFile) -> Self {
         let mut looks = interval_at(later(Instant::now(), LOOK_EVERY), LOOK_EVERY);
+        // After a time without a turn one look is enough.
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { listener, file, looks, logged: None }
     }
 
-    /// Makes the file anew unless it is in its place.
+    /// Creates the file again, unless it is in its place.
     async fn look(&mut self) {
         if self.file.is_in_place() {
             self.logged = None;

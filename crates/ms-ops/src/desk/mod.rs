@@ -1,8 +1,8 @@
-//! The desk: the one way to every operation on a node.
+//! The desk, through which every operation on a node goes.
 //!
-//! [`Desk::call`] and [`Desk::watch`] take the steps of `steps.rs`, in their order, and put the
-//! request into the hands of its provider; `carry.rs` sees that a change which has begun is
-//! brought to its end.
+//! [`Desk::call`] and [`Desk::watch`] take the steps of `steps.rs` in their order and hand the
+//! request to its provider. `carry.rs` brings a change that has begun to its end, `repeats.rs` keeps
+//! one that is sent again from being done again, `named.rs` serves doors that know no types.
 
 mod carry;
 mod named;
@@ -40,7 +40,7 @@ use crate::written::Written;
 use provider::{Answers, Provider, Sends};
 use repeats::Repeats;
 
-/// The one way to every operation on a node. Cheap to clone.
+/// Carries out every operation on a node. Cheap to clone.
 ///
 /// ```
 /// use std::time::Duration;
@@ -74,7 +74,7 @@ struct Inner {
 }
 
 impl Desk {
-    /// Begins a desk for the operations of a table.
+    /// Returns a builder of a desk for the operations of a table.
     #[must_use]
     pub fn builder(table: Table) -> DeskBuilder {
         let desk = Inner {
@@ -92,20 +92,20 @@ impl Desk {
         DeskBuilder { desk, providers: HashMap::new() }
     }
 
-    /// Returns the operations it knows, whether anybody provides them or not.
+    /// Returns the table of the operations it knows, provided or not.
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.0.table
     }
 
-    /// Says whether anybody provides an operation.
+    /// Returns whether an operation is provided.
     #[must_use]
     pub fn provides<O: Operation>(&self) -> bool {
         self.0.slots.get(&TypeId::of::<O>()).is_some_and(|slot| slot.load().is_some())
     }
 
-    /// Names who carries an operation out from now on, in place of whoever did: a component does
-    /// so at each of its starts.
+    /// Sets the provider of an operation, in place of the one before: a component does so at each of
+    /// its starts.
     ///
     /// # Errors
     /// `NO_OPERATION`, when the table does not have it.
@@ -120,11 +120,14 @@ impl Desk {
         self.put::<O>(Provider::new(Answers::new(provider)))
     }
 
-    /// The same for an operation that is answered item by item. The provider ends when nothing
-    /// takes its items any more, and is cut when it does not.
+    /// Sets the provider of an operation that is answered item by item. The provider should end when
+    /// nobody takes its items any more, and is aborted when it does not.
+    ///
+    /// The closure is called before [`watch`](Self::watch) returns: whatever must be settled by then
+    /// belongs before its first await.
     ///
     /// # Errors
-    /// As [`provide`](Self::provide).
+    /// Those of [`provide`](Self::provide).
     pub fn provide_watch<O, F>(
         &self,
         provider: impl Fn(Asked, O, Sink<O::Answer>) -> F + Send + Sync + 'static,
@@ -144,10 +147,10 @@ impl Desk {
         Ok(())
     }
 
-    /// Asks by name, as a door does that knows no types.
+    /// Carries out an operation by its name, for doors that know no types.
     ///
     /// # Errors
-    /// As [`call`](Self::call); a name or fields that the table does not have.
+    /// Those of [`call`](Self::call), and of a name or fields that the table does not have.
     pub async fn call_named(
         &self,
         caller: Caller,

@@ -21,10 +21,10 @@ use crate::operation::{Once, Operation};
 use crate::record::{Outcome, Records, Steering};
 use crate::target::Target;
 
-/// How a call ended, for whoever keeps count.
+/// The end of a call, for those who count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// Answered, be it by a refusal.
+    /// Answered, or refused.
     Done,
     /// The node failed it.
     Failed,
@@ -32,13 +32,13 @@ pub enum Ending {
     GivenUp,
 }
 
-/// Keeps count of calls.
+/// Counts calls.
 pub trait Observe: Send + Sync + 'static {
-    /// Takes note of a call that reached its provider.
+    /// Counts a call that reached its provider.
     fn ended(&self, operation: &'static str, door: Door, took: Duration, ending: Ending);
 }
 
-/// Keeps no count.
+/// Counts nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unobserved;
 
@@ -46,19 +46,19 @@ impl Observe for Unobserved {
     fn ended(&self, _: &'static str, _: Door, _: Duration, _: Ending) {}
 }
 
-/// A request that has passed everything before its provider.
+/// A request that has passed every step before its provider.
 pub(super) struct Admitted {
     pub(super) asked: Asked,
     pub(super) inside: Inside,
 }
 
-/// What a request holds until it is done, whether its caller waits for it or not.
+/// The passes a request holds until it is done, whether its caller waits for it or not.
 pub(super) struct Inside {
     _gate: Option<Pass>,
     _rate: Pass,
 }
 
-/// Reports how long a call took, also when it is dropped.
+/// Reports the duration of a call, also when the call is dropped.
 struct Timed {
     desk: Desk,
     operation: &'static str,
@@ -89,11 +89,11 @@ impl Drop for Timed {
 }
 
 impl Desk {
-    /// Carries an operation out and returns its answer. `within` is what the caller waits, beyond
-    /// the time that the operation takes by its nature.
+    /// Carries an operation out and returns its answer. The caller waits for `within`, and for the
+    /// time that the operation takes by its nature.
     ///
-    /// A caller that drops this ends a read. A write or a steering that has reached its provider
-    /// goes on without it, and is put on record.
+    /// Dropping the future ends a read. A write or a steering that has reached its provider goes on
+    /// without its caller, and is put on record.
     ///
     /// # Errors
     /// Those of the steps and of the provider; `NOT_BUILT_IN` when there is none, `TIMED_OUT`
@@ -171,7 +171,7 @@ impl Desk {
         }
     }
 
-    /// Every step before the provider.
+    /// Takes every step before the provider.
     pub(super) fn admit<O: Operation>(
         &self,
         Caller { door, credential, pass }: Caller,
@@ -186,7 +186,7 @@ impl Desk {
         let by = desk.authenticate.principal(credential, O::ACTION)?;
         let rate = desk.rate.take(&by, O::ACTION)?;
         if let Err(refusal) = desk.policy.permit(&by, O::ACTION, &op.target()) {
-            // Refusals of what would have been on record are on record, too.
+            // An attempt at what would be on record is worth as much to an auditor as a success.
             if desk.audit.records(O::KIND, by.role) {
                 keep(&*desk.records, &steering(op, &by), Outcome::failed(&refusal), true);
             }
@@ -204,7 +204,7 @@ impl Desk {
     }
 }
 
-/// Asks a provider. One that is of another kind than its operation cannot be put into a desk.
+/// Asks a provider. The types of a desk keep one of the wrong kind out of it.
 async fn provide<O: Once>(
     provider: Arc<Provider>,
     asked: Asked,
@@ -216,7 +216,7 @@ async fn provide<O: Once>(
     }
 }
 
-/// A panic of a provider is an answer, too.
+/// Makes an answer of a panic, so that a bug of one provider costs one request.
 async fn caught<T>(
     work: impl Future<Output = Result<T, OpError>>,
     panicked: impl FnOnce() -> OpError,

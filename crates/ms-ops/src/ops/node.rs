@@ -1,6 +1,6 @@
 //! The node itself.
 
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 
 use crate::target::Target;
 use crate::views::{HealthAnswer, NodeInfo, OpenResources};
@@ -30,7 +30,7 @@ operation! {
 operation! {
     /// How the components of a service interact: health scores, error rates, latencies, incidents.
     Read NodeRead "node.interactions" 1;
-    pub struct Interactions -> Box<IntegrationMetrics> {}
+    pub struct Interactions -> Box<InteractionMetrics> {}
     fn target(&self) -> Target<'_> {
         Target::Node
     }

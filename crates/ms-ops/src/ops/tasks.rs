@@ -8,7 +8,7 @@ use crate::field::at_most;
 use crate::operation;
 use crate::request_id::RequestId;
 use crate::target::Target;
-use crate::views::{Submittal, TaskResult, TaskShown, TaskTaken};
+use crate::views::{Submittal, TaskDetails, TaskResult, TaskTaken};
 
 operation! {
     /// A page of durable tasks, by age.
@@ -42,7 +42,7 @@ operation! {
 operation! {
     /// A durable task, with its result once it is completed.
     Read TasksRead "tasks.show" 1;
-    pub struct ShowTask -> TaskShown {
+    pub struct ShowTask -> TaskDetails {
         /// Which.
         pub id: TaskId,
     }

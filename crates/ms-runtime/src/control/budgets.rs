@@ -19,19 +19,19 @@ impl NodeControl {
         if path != *root.path() {
             self.find(&path).await?;
         }
-        let Some(budgets) = &self.0.shown.budgets else { return Ok(Vec::new()) };
+        let Some(budgets) = &self.0.exposed.budgets else { return Ok(Vec::new()) };
         budgets.stops(&path).await.map_err(of_budgets)
     }
 
     /// All budgets. None, where none are shown.
     pub(super) async fn budgets(&self) -> Result<Vec<AccountView>, OpError> {
-        let Some(budgets) = &self.0.shown.budgets else { return Ok(Vec::new()) };
+        let Some(budgets) = &self.0.exposed.budgets else { return Ok(Vec::new()) };
         budgets.usage().await.map_err(of_budgets)
     }
 
     pub(super) async fn raise_budget(&self, raise: RaiseBudget) -> Result<AccountView, OpError> {
         let RaiseBudget { account, unit, more, .. } = raise;
-        let Some(budgets) = &self.0.shown.budgets else {
+        let Some(budgets) = &self.0.exposed.budgets else {
             return Err(no_budget(&account).detail("this node has no budgets"));
         };
         budgets.raise(&account, Budget::new().unit(unit, more)).await.map_err(of_budgets)

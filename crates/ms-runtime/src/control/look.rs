@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{AnyRef, DebugError, Entry, Node, ReadFrom, read_traces};
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use ms_core::time::part;
 use ms_core::tree::{MAX_NESTED, TreeRow, rows};
 use ms_core::view::{ActorStatus, BlastRadius, EventKind, Mark, Tier, TreeNode, WhyRecord};
@@ -18,7 +18,7 @@ use ms_ops::{OpError, Sink, codes};
 use super::NodeControl;
 use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
-use crate::service::{GetIntegrationMetrics, IntegrationActor};
+use crate::service::{GetInteractionMetrics, InteractionsActor};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -151,9 +151,9 @@ impl NodeControl {
     pub(super) async fn interactions(
         &self,
         within: Duration,
-    ) -> Result<Box<IntegrationMetrics>, OpError> {
+    ) -> Result<Box<InteractionMetrics>, OpError> {
         const UNKNOWN: &str = "nobody knows just now how the components get along";
-        let actor = self.root()?.get::<IntegrationActor>("integration").await;
+        let actor = self.root()?.get::<InteractionsActor>("integration").await;
         let actor = actor.map_err(|error| {
             let what = "this node is no service: nobody watches its components";
             OpError::new(&codes::NOT_WATCHED, what)
@@ -162,7 +162,7 @@ impl NodeControl {
                 .next("`msctl ps` shows its actors")
         })?;
         let metrics =
-            actor.ask(GetIntegrationMetrics).within(within.saturating_sub(part(within, 10))).await;
+            actor.ask(GetInteractionMetrics).within(within.saturating_sub(part(within, 10))).await;
         let metrics = metrics.map_err(|error| {
             OpError::new(&codes::WATCHER_SILENT, "the actor /root/integration did not answer")
                 .detail(UNKNOWN)

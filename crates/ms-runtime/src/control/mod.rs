@@ -34,7 +34,7 @@ use records::OnRecord;
 use statistics::Baselines;
 use stream::Traces;
 
-use crate::node::Shown;
+use crate::node::Exposed;
 use crate::service::HealthRef;
 
 /// Answers for a running tree. Cheap to clone.
@@ -47,7 +47,7 @@ struct Inner {
     /// Known once the tree has started.
     root: OnceLock<SupervisorRef>,
     allow_faults: bool,
-    shown: Shown,
+    exposed: Exposed,
     /// Known once a service has been made of the node.
     health: OnceLock<HealthRef>,
     inspections: AtomicU64,
@@ -64,12 +64,12 @@ impl NodeControl {
     /// Answers for a node; for its tree, once there is one ([`NodeControl::attach`]), and for
     /// what else it is shown. Faults may be injected only if allowed here.
     #[must_use]
-    pub fn new(node: Node, allow_faults: bool, shown: Shown) -> Self {
+    pub fn new(node: Node, allow_faults: bool, exposed: Exposed) -> Self {
         Self(Arc::new(Inner {
             node,
             root: OnceLock::new(),
             allow_faults,
-            shown,
+            exposed,
             health: OnceLock::new(),
             inspections: AtomicU64::new(0),
             inspection_us: AtomicU64::new(0),
@@ -110,8 +110,8 @@ impl NodeControl {
     #[must_use]
     pub fn desk(&self) -> Desk {
         let desk = self.provide(Desk::builder(Table::standard()));
-        let desk = desk.records(OnRecord(self.clone()), self.0.shown.audit);
-        self.0.shown.changed(desk).build()
+        let desk = desk.records(OnRecord(self.clone()), self.0.exposed.audit);
+        self.0.exposed.changed(desk).build()
     }
 
     /// Runs an inspection and keeps account of what it cost; the `idle` part of it, spent asleep

@@ -31,7 +31,7 @@ impl NodeControl {
     /// The actor that a target is, or that has it: of tasks, the one that hands them out; of
     /// everything else, the root. `/root`, which always is a path, while the tree has not started.
     fn path_of(&self, target: Target<'_>) -> Option<ActorPath> {
-        let dispatcher = || self.0.shown.tasks.as_ref().and_then(TaskClient::dispatcher);
+        let dispatcher = || self.0.exposed.tasks.as_ref().and_then(TaskClient::dispatcher);
         let of = match target {
             Target::Actor(path) | Target::Budget(path) => Some(path.into_owned()),
             Target::Task(_) | Target::Tasks => dispatcher().map(|actor| actor.path().clone()),

@@ -15,7 +15,7 @@ impl NodeControl {
     /// Who has a name or provides a service: a name comes first, where they are two.
     pub(super) fn lookup(&self, Lookup { name }: Lookup) -> Result<Found, OpError> {
         let name = name.as_str();
-        let Some(registry) = &self.0.shown.registry else {
+        let Some(registry) = &self.0.exposed.registry else {
             return Err(OpError::refused("this node shows no registry")
                 .why("its program has none, or did not give it to RunConfig")
                 .next("`msctl tree` finds actors by their place in the tree"));
@@ -44,7 +44,7 @@ impl NodeControl {
 
     /// The names and services there are. None, where no registry is shown.
     pub(super) async fn names(&self, ListNames { prefix }: ListNames) -> Vec<Service> {
-        let Some(registry) = &self.0.shown.registry else { return Vec::new() };
+        let Some(registry) = &self.0.exposed.registry else { return Vec::new() };
         let listed = list(registry, &prefix);
         let paths: Vec<_> = listed.iter().map(|one| one.actor.path().clone()).collect();
         let health = self.health_of(&paths).await;

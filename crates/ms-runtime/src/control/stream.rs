@@ -75,7 +75,7 @@ impl NodeControl {
     /// Returns the events that were asked for. Where they start is settled before this returns, so
     /// that a door which then tells its caller that the stream is there has told the truth.
     pub(super) fn events(&self, op: &FollowEvents) -> impl Stream<Item = PlacedEvent> + use<> {
-        let (node, tasks) = (&self.0.node, self.0.shown.task_events.clone());
+        let (node, tasks) = (&self.0.node, self.0.exposed.task_events.clone());
         let (life, follow, filter) = (node.life(), op.follow, op.filter);
         let newest = (node.events().newest(), tasks.as_ref().map_or(0, EventSource::newest));
         let start = Start::of(op, life, newest);

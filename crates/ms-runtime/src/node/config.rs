@@ -16,7 +16,7 @@ use ms_worker::tasks::TaskClient;
 
 /// Where the control endpoint listens.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum ControlAt {
+pub enum ControlEndpoint {
     /// At the default place of the node's name: `$MS_CONTROL`, or `NAME.sock` in
     /// `$XDG_RUNTIME_DIR/ms-framework` or `/tmp/ms-framework-UID`.
     #[default]
@@ -32,7 +32,7 @@ type Change = Arc<dyn Fn(DeskBuilder) -> DeskBuilder + Send + Sync>;
 
 /// What the node provides beside its tree; what is not given here is refused.
 #[derive(Clone, Default)]
-pub struct Shown {
+pub struct Exposed {
     /// Durable tasks, for `msctl tasks`.
     pub tasks: Option<TaskClient>,
     /// What happens to durable tasks, for `msctl events`.
@@ -46,15 +46,15 @@ pub struct Shown {
     changes: Vec<Change>,
 }
 
-impl Shown {
+impl Exposed {
     pub(crate) fn changed(&self, desk: DeskBuilder) -> DeskBuilder {
         self.changes.iter().fold(desk, |desk, change| change(desk))
     }
 }
 
-impl fmt::Debug for Shown {
+impl fmt::Debug for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shown")
+        f.debug_struct("Exposed")
             .field("tasks", &self.tasks.is_some())
             .field("budgets", &self.budgets.is_some())
             .field("registry", &self.registry.is_some())
@@ -69,13 +69,13 @@ pub struct RunConfig {
     /// The node itself.
     pub node: NodeConfig,
     /// Where the control endpoint listens.
-    pub control: ControlAt,
+    pub control: ControlEndpoint,
     /// The limits of the control endpoint.
     pub limits: Limits,
     /// Whether faults may be injected over the control endpoint; never in production.
     pub allow_faults: bool,
     /// What the control endpoint tells of beside the tree.
-    pub shown: Shown,
+    pub exposed: Exposed,
     /// How long an orderly stop may take before what is left is killed.
     pub stop_within: Duration,
 }
@@ -90,17 +90,17 @@ impl RunConfig {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             node: NodeConfig { name: name.into(), ..NodeConfig::default() },
-            control: ControlAt::Default,
+            control: ControlEndpoint::Default,
             limits: Limits::default(),
             allow_faults: false,
-            shown: Shown::default(),
+            exposed: Exposed::default(),
             stop_within: Self::STOP_WITHIN,
         }
     }
 
     /// The same with another control endpoint.
     #[must_use]
-    pub fn control(mut self, control: ControlAt) -> Self {
+    pub fn control(mut self, control: ControlEndpoint) -> Self {
         self.control = control;
         self
     }
@@ -129,7 +129,7 @@ impl RunConfig {
     /// The same, with durable tasks that `msctl tasks` shows and steers.
     #[must_use]
     pub fn tasks(mut self, client: TaskClient) -> Self {
-        self.shown.tasks = Some(client);
+        self.exposed.tasks = Some(client);
         self
     }
 
@@ -137,28 +137,28 @@ impl RunConfig {
     /// node. Without them it shows none about tasks.
     #[must_use]
     pub fn task_events(mut self, events: EventSource<TaskTransition>) -> Self {
-        self.shown.task_events = Some(events);
+        self.exposed.task_events = Some(events);
         self
     }
 
     /// The same, with budgets that `msctl why` tells of.
     #[must_use]
     pub fn budgets(mut self, client: BudgetClient) -> Self {
-        self.shown.budgets = Some(client);
+        self.exposed.budgets = Some(client);
         self
     }
 
     /// The same, with names and services that `msctl lookup` finds.
     #[must_use]
     pub fn registry(mut self, registry: Registry) -> Self {
-        self.shown.registry = Some(registry);
+        self.exposed.registry = Some(registry);
         self
     }
 
     /// The same, with this much on record beside steering.
     #[must_use]
     pub fn audit(mut self, audit: Audit) -> Self {
-        self.shown.audit = audit;
+        self.exposed.audit = audit;
         self
     }
 
@@ -169,7 +169,7 @@ impl RunConfig {
         mut self,
         change: impl Fn(DeskBuilder) -> DeskBuilder + Send + Sync + 'static,
     ) -> Self {
-        self.shown.changes.push(Arc::new(change));
+        self.exposed.changes.push(Arc::new(change));
         self
     }
 

@@ -18,11 +18,11 @@ mod run;
 mod runtime;
 mod signals;
 
-pub use config::{ControlAt, RunConfig, Shown};
+pub use config::{ControlEndpoint, Exposed, RunConfig};
 pub(crate) use events::events_of;
 pub(crate) use logic::process::{EmergencyCause, Hangup, Order, ProcessRules};
 pub(crate) use orders::{Orders, UpTo, while_up};
-pub use outcome::{Ended, How, MainResult, RunError, ServiceFailure, exit};
+pub use outcome::{MainResult, Outcome, RunEnd, RunError, ServiceFailure, exit};
 pub(crate) use process::{Emergencies, NodeOutcome, run as run_process};
 pub use run::{run, run_with};
 pub use runtime::Runtime;

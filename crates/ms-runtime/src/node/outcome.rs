@@ -43,7 +43,7 @@ pub mod exit {
 
 /// In which way a tree ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum How {
+pub enum RunEnd {
     /// By itself: automatic shutdown, or stopped over the control endpoint.
     Completed,
     /// As it was asked to, in order.
@@ -57,23 +57,23 @@ pub enum How {
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "the end of the tree decides the exit code"]
-pub struct Ended {
+pub struct Outcome {
     /// In which way.
-    pub how: How,
+    pub end: RunEnd,
     /// With which reason the root ended; OTP ends with `shutdown` when it gives up.
     pub reason: ExitReason,
     /// Threads that did not end with it; they end with the process.
     pub stuck_threads: usize,
 }
 
-impl Ended {
+impl Outcome {
     /// The number of its exit code; see [`exit`].
     #[must_use]
     pub const fn code(&self) -> u8 {
-        match self.how {
-            How::Completed | How::Stopped => exit::OK,
-            How::Forced => exit::FORCED,
-            How::GaveUp => exit::GAVE_UP,
+        match self.end {
+            RunEnd::Completed | RunEnd::Stopped => exit::OK,
+            RunEnd::Forced => exit::FORCED,
+            RunEnd::GaveUp => exit::GAVE_UP,
         }
     }
 
@@ -84,13 +84,13 @@ impl Ended {
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.how {
-            How::Completed => write!(f, "the tree ended: {}", self.reason),
-            How::Stopped => f.write_str("stopped in order"),
-            How::Forced => f.write_str("stopped by force: something did not stop in time"),
-            How::GaveUp => write!(f, "the root supervisor gave up: {}", self.reason),
+        match self.end {
+            RunEnd::Completed => write!(f, "the tree ended: {}", self.reason),
+            RunEnd::Stopped => f.write_str("stopped in order"),
+            RunEnd::Forced => f.write_str("stopped by force: something did not stop in time"),
+            RunEnd::GaveUp => write!(f, "the root supervisor gave up: {}", self.reason),
         }?;
         match self.stuck_threads {
             0 => Ok(()),
@@ -99,7 +99,7 @@ impl fmt::Display for Ended {
     }
 }
 
-impl Termination for Ended {
+impl Termination for Outcome {
     fn report(self) -> ExitCode {
         self.exit_code()
     }
@@ -234,8 +234,8 @@ mod tests {
     /// S1.1-05
     #[test]
     fn every_end_has_its_code() {
-        let code = |how| Ended { how, reason: ExitReason::Shutdown, stuck_threads: 0 }.code();
-        let codes = [How::Completed, How::Stopped, How::Forced, How::GaveUp].map(code);
+        let code = |end| Outcome { end, reason: ExitReason::Shutdown, stuck_threads: 0 }.code();
+        let codes = [RunEnd::Completed, RunEnd::Stopped, RunEnd::Forced, RunEnd::GaveUp].map(code);
         assert_eq!(codes, [0, 0, 1, 102]);
         assert_eq!(RunError::from(BootError::PanicAbort).code(), 78);
         assert!(RunError::from(BootError::PanicAbort).to_string().contains("panic = \"unwind\""));
@@ -246,7 +246,8 @@ mod tests {
 
     #[test]
     fn ends_are_shown_in_words() {
-        let ended = Ended { how: How::Stopped, reason: ExitReason::Shutdown, stuck_threads: 2 };
+        let ended =
+            Outcome { end: RunEnd::Stopped, reason: ExitReason::Shutdown, stuck_threads: 2 };
         assert_eq!(ended.to_string(), "stopped in order; 2 threads are still blocked");
     }
 }

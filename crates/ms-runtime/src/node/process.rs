@@ -19,7 +19,7 @@ use super::logic::process::{
     ProcessRules,
 };
 use super::orders::{OrderSender, Orders, orders};
-use super::outcome::{Ended, How, RunError};
+use super::outcome::{Outcome, RunEnd, RunError};
 use super::signals::Signals;
 
 /// Where emergencies come from, and what is done in one. `R` is a reason somebody gives, `S`
@@ -42,11 +42,11 @@ impl Emergencies<std::convert::Infallible, ()> {
 }
 
 /// What the node's thread comes to; `D` is what it has to say besides.
-pub(crate) type NodeOutcome<D> = Result<(Ended, D), RunError>;
+pub(crate) type NodeOutcome<D> = Result<(Outcome, D), RunError>;
 
 /// What a process came to.
 pub(crate) struct ProcessOutcome<D, S> {
-    pub(crate) ended: Ended,
+    pub(crate) ended: Outcome,
     /// What the node said besides; `None` if it was not waited for.
     pub(crate) details: Option<D>,
     /// The last emergency, if there was one.
@@ -137,7 +137,7 @@ async fn elapsed(began: Instant, deadline: Option<Tick>) {
 /// What a report, or that there will be none, is to the machine.
 fn judge<D>(report: &Result<NodeOutcome<D>, oneshot::error::RecvError>) -> NodeReport {
     match report {
-        Ok(Ok((ended, _))) if ended.how == How::GaveUp => NodeReport::GaveUp(ended.to_string()),
+        Ok(Ok((ended, _))) if ended.end == RunEnd::GaveUp => NodeReport::GaveUp(ended.to_string()),
         Ok(_) => NodeReport::Ended,
         Err(_) => NodeReport::Panicked,
     }
@@ -146,7 +146,7 @@ fn judge<D>(report: &Result<NodeOutcome<D>, oneshot::error::RecvError>) -> NodeR
 fn conclude<D>(
     end: ProcessEnd,
     outcome: Option<NodeOutcome<D>>,
-) -> Result<(Ended, Option<D>), RunError> {
+) -> Result<(Outcome, Option<D>), RunError> {
     match (end, outcome) {
         (ProcessEnd::Reported, Some(outcome)) => {
             let (ended, details) = outcome?;
@@ -158,5 +158,5 @@ fn conclude<D>(
         }
         (ProcessEnd::LeftBehind, _) => {}
     }
-    Ok((Ended { how: How::Forced, reason: ExitReason::Killed, stuck_threads: 1 }, None))
+    Ok((Outcome { end: RunEnd::Forced, reason: ExitReason::Killed, stuck_threads: 1 }, None))
 }

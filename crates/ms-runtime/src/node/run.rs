@@ -10,7 +10,7 @@ use ms_supervisor::{StartRootError, SupervisorSpec};
 use super::config::RunConfig;
 use super::logic::process::{Hangup, ProcessRules};
 use super::orders::{Orders, UpTo, while_up};
-use super::outcome::{Ended, How, MainResult, RunError};
+use super::outcome::{MainResult, Outcome, RunEnd, RunError};
 use super::process::{self, Emergencies};
 use super::runtime::{KILL_GRACE, Runtime};
 
@@ -48,7 +48,7 @@ const HURRY_GRACE: Duration = Duration::from_secs(3);
 pub fn run(
     config: RunConfig,
     tree: impl FnOnce(&Node) -> SupervisorSpec + Send + 'static,
-) -> Result<Ended, RunError> {
+) -> Result<Outcome, RunError> {
     run_with(config, tree, async |_| std::future::pending().await)
 }
 
@@ -61,7 +61,7 @@ pub fn run_with(
     config: RunConfig,
     tree: impl FnOnce(&Node) -> SupervisorSpec + Send + 'static,
     main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
-) -> Result<Ended, RunError> {
+) -> Result<Outcome, RunError> {
     let rules = ProcessRules {
         hangup: Hangup::Stops,
         stop_within: config.stop_within.saturating_add(REPORT_GRACE),
@@ -80,7 +80,7 @@ async fn on_its_thread(
     tree: impl FnOnce(&Node) -> SupervisorSpec,
     main: impl AsyncFnOnce(&Runtime) -> MainResult,
     mut orders: Orders,
-) -> Result<Ended, RunError> {
+) -> Result<Outcome, RunError> {
     let within = config.stop_within;
     let node = Node::boot(config.node.clone())?;
     let (started, is_to_stop) = {
@@ -100,7 +100,7 @@ async fn on_its_thread(
         // A job that was done before the last child had started.
         Err(RunError::Tree(StartRootError::Failed(
             reason @ (ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_)),
-        ))) => return Ok(Ended { how: How::Completed, reason, stuck_threads: 0 }),
+        ))) => return Ok(Outcome { end: RunEnd::Completed, reason, stuck_threads: 0 }),
         Err(error) => return Err(error),
     };
     if is_to_stop {
@@ -123,7 +123,7 @@ async fn on_its_thread(
 }
 
 /// The end of a tree that was to stop before it had started, and did not get there.
-fn never_started(node: &Node) -> Ended {
+fn never_started(node: &Node) -> Outcome {
     let stuck_threads = node.halt(KILL_GRACE);
-    Ended { how: How::Forced, reason: ExitReason::Killed, stuck_threads }
+    Outcome { end: RunEnd::Forced, reason: ExitReason::Killed, stuck_threads }
 }

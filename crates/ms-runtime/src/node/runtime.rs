@@ -10,9 +10,9 @@ use ms_core::ExitReason;
 use ms_ops::Desk;
 use ms_supervisor::{Root, SupervisorRef, SupervisorSpec, start_root};
 
-use super::config::{ControlAt, RunConfig};
+use super::config::{ControlEndpoint, RunConfig};
 use super::endpoint::Endpoint;
-use super::outcome::{Ended, How, RunError};
+use super::outcome::{Outcome, RunEnd, RunError};
 use crate::control::NodeControl;
 
 /// How long a killed root, and then each thread, may take to end.
@@ -28,7 +28,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 /// ```
 /// use std::time::Duration;
 /// use actix::prelude::*;
-/// use ms_runtime::{ControlAt, RunConfig, Runtime};
+/// use ms_runtime::{ControlEndpoint, RunConfig, Runtime};
 /// use ms_supervisor::{ChildSpec, SupervisorSpec};
 ///
 /// struct Legacy;
@@ -37,7 +37,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 /// }
 ///
 /// # System::new().block_on(async {
-/// let config = RunConfig::new("demo").arbiters(1).control(ControlAt::Off);
+/// let config = RunConfig::new("demo").arbiters(1).control(ControlEndpoint::Off);
 /// let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::actor("legacy", || Legacy));
 /// let runtime = Runtime::start(config, |_| tree).await?;
 /// assert!(runtime.root().get::<Legacy>("legacy").await.is_ok());
@@ -76,7 +76,7 @@ impl Runtime {
         config: RunConfig,
         tree: impl FnOnce(&Node) -> SupervisorSpec,
     ) -> Result<Self, RunError> {
-        let control = NodeControl::new(node.clone(), config.allow_faults, config.shown.clone());
+        let control = NodeControl::new(node.clone(), config.allow_faults, config.exposed.clone());
         let desk = control.desk();
         Self::start_with(node, config, (control, desk), tree).await
     }
@@ -139,20 +139,20 @@ impl Runtime {
     }
 
     /// Waits for the tree to end by itself, then closes the endpoint and halts the node.
-    pub async fn wait(self) -> Ended {
+    pub async fn wait(self) -> Outcome {
         let reason = self.root.ended().await;
-        let how = self.how_it_ended(&reason);
-        self.finish(how, reason).await
+        let end = self.run_end(&reason);
+        self.finish(end, reason).await
     }
 
     /// Stops the tree in reverse start order, then the endpoint and the node. What has
     /// not stopped `within` is killed.
-    pub async fn stop(self, within: Duration) -> Ended {
+    pub async fn stop(self, within: Duration) -> Outcome {
         self.stop_or(within, std::future::pending()).await
     }
 
     /// As [`Runtime::stop`]; what is left when `hurry` resolves is killed, whatever time it had.
-    pub async fn stop_or(self, within: Duration, hurry: impl Future<Output = ()>) -> Ended {
+    pub async fn stop_or(self, within: Duration, hurry: impl Future<Output = ()>) -> Outcome {
         let root = self.root.any();
         let had_ended = !root.is_alive();
         root.stop(ExitReason::Shutdown);
@@ -161,36 +161,36 @@ impl Runtime {
             () = tokio::time::sleep(within) => return self.kill().await,
             () = hurry => return self.kill().await,
         };
-        let how = match self.how_it_ended(&reason) {
+        let end = match self.run_end(&reason) {
             // Without the order it would still run.
-            How::Completed if !had_ended => How::Stopped,
-            how => how,
+            RunEnd::Completed if !had_ended => RunEnd::Stopped,
+            end => end,
         };
-        self.finish(how, reason).await
+        self.finish(end, reason).await
     }
 
-    async fn kill(self) -> Ended {
+    async fn kill(self) -> Outcome {
         tracing::warn!("the tree did not stop in time: killing it");
         self.root.any().kill();
         let reason = tokio::time::timeout(KILL_GRACE, self.root.ended()).await;
-        self.finish(How::Forced, reason.unwrap_or(ExitReason::Killed)).await
+        self.finish(RunEnd::Forced, reason.unwrap_or(ExitReason::Killed)).await
     }
 
-    async fn finish(self, how: How, reason: ExitReason) -> Ended {
+    async fn finish(self, end: RunEnd, reason: ExitReason) -> Outcome {
         // A tree that had to be killed has used its time up: requests under way are not waited for.
-        let close_within = if how == How::Forced { KILL_GRACE } else { CLOSE_WITHIN };
+        let close_within = if end == RunEnd::Forced { KILL_GRACE } else { CLOSE_WITHIN };
         close(self.endpoint, close_within).await;
         for left in self.node.resources().list() {
             tracing::error!(left, "left open");
         }
         let stuck_threads = self.node.halt(KILL_GRACE);
-        Ended { how, reason, stuck_threads }
+        Outcome { end, reason, stuck_threads }
     }
 
-    fn how_it_ended(&self, reason: &ExitReason) -> How {
+    fn run_end(&self, reason: &ExitReason) -> RunEnd {
         match self.root.gave_up() || !reason.is_clean() {
-            true => How::GaveUp,
-            false => How::Completed,
+            true => RunEnd::GaveUp,
+            false => RunEnd::Completed,
         }
     }
 }
@@ -204,9 +204,9 @@ async fn open(config: &RunConfig, desk: &Desk, node: &Node) -> Result<Option<End
 
 fn place(config: &RunConfig) -> Result<Option<PathBuf>, RunError> {
     match &config.control {
-        ControlAt::Off => Ok(None),
-        ControlAt::Path(path) => Ok(Some(path.clone())),
-        ControlAt::Default => {
+        ControlEndpoint::Off => Ok(None),
+        ControlEndpoint::Path(path) => Ok(Some(path.clone())),
+        ControlEndpoint::Default => {
             let path = Places::from_env().socket_of(&config.node.name);
             path.map(Some).map_err(|error| RunError::Place(Box::new(error)))
         }

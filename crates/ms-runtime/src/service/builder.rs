@@ -9,7 +9,7 @@ use crate::service::cleanup::CleanupHandler;
 use crate::service::components::{Absent, ComponentSpec, TypeKey};
 use crate::service::emergency::EmergencyProcedure;
 use crate::service::health::ReadinessPath;
-use crate::service::integration::{Calls, IntegrationObserver};
+use crate::service::interactions::{Calls, InteractionObserver};
 use crate::service::preflight;
 use crate::service::preflight::{
     ClockSane, FileDescriptors, PanicUnwind, PreFlightCheck, PreFlightCheckFailed, PreFlightReport,
@@ -54,7 +54,7 @@ pub struct Builder {
     pub(super) store: Option<Arc<dyn SnapshotStore>>,
     pub(super) observer: Option<Arc<dyn Observer>>,
     pub(super) calls: Calls,
-    pub(super) integration: Option<Arc<dyn IntegrationObserver>>,
+    pub(super) interaction_observer: Option<Arc<dyn InteractionObserver>>,
     pub(super) paths: Vec<Arc<dyn ReadinessPath>>,
 }
 
@@ -75,7 +75,7 @@ impl Builder {
             store: None,
             observer: None,
             calls: Calls::new(),
-            integration: None,
+            interaction_observer: None,
             paths: Vec::new(),
         }
     }
@@ -153,8 +153,8 @@ impl Builder {
 
     /// Tells `observer` of each call that is counted, and of each incident.
     #[must_use]
-    pub fn integration_observer(mut self, observer: impl IntegrationObserver) -> Self {
-        self.integration = Some(Arc::new(observer));
+    pub fn interaction_observer(mut self, observer: impl InteractionObserver) -> Self {
+        self.interaction_observer = Some(Arc::new(observer));
         self
     }
 

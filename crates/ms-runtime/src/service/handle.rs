@@ -10,7 +10,7 @@ use super::wiring::{ServiceStage, Wiring};
 use crate::service::emergency::EmergencyRef;
 use crate::service::gate::WorkGate;
 use crate::service::health::HealthRef;
-use crate::service::integration::IntegrationRef;
+use crate::service::interactions::InteractionsRef;
 use crate::service::logic::emergency::EmergencyReason;
 
 /// Says that a thread has panicked, when it has.
@@ -76,8 +76,8 @@ impl ServiceHandle {
 
     /// Tells how its components get along.
     #[must_use]
-    pub fn integration(&self) -> IntegrationRef {
-        IntegrationRef::new(self.wiring.clone())
+    pub fn interactions(&self) -> InteractionsRef {
+        InteractionsRef::new(self.wiring.clone())
     }
 
     /// The way to report what the service cannot live with.

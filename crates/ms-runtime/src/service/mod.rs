@@ -17,7 +17,7 @@ mod error;
 mod gate;
 mod handle;
 mod health;
-mod integration;
+mod interactions;
 pub mod logic;
 pub mod preflight;
 mod raise;
@@ -49,10 +49,10 @@ pub use error::ServiceStartError;
 pub use gate::{GateError, Permit, WorkGate};
 pub use handle::ServiceHandle;
 pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};
-pub use integration::{
-    Call, CallReporter, Calls, IntegrationObserver, IntegrationRef, IntegrationUnavailable,
+pub use interactions::{
+    Call, CallReporter, Calls, InteractionObserver, InteractionsRef, InteractionsUnavailable,
 };
-pub(crate) use integration::{GetIntegrationMetrics, IntegrationActor};
+pub(crate) use interactions::{GetInteractionMetrics, InteractionsActor};
 pub use run::ServiceEnd;
 pub use settings::{
     BootSettings, EmergencySettings, HealthSettings, Settings, SettingsError, ShutdownSettings,
@@ -77,7 +77,7 @@ use logic::boot::BootReport;
 use logic::emergency::EmergencyReason;
 use preflight::PreFlightReport;
 
-use crate::node::{Ended, How, RunError, Runtime};
+use crate::node::{Outcome, RunEnd, RunError, Runtime};
 
 /// How long what is left of the tree may take after the seven steps: nothing of it has
 /// anything left to do.
@@ -168,12 +168,12 @@ impl Raised {
         self,
         shutdown: Option<&ShutdownSummary>,
         hurry: impl Future<Output = ()>,
-    ) -> Ended {
+    ) -> Outcome {
         let ended = self.runtime.stop_or(TREE_WITHIN, hurry).await;
         self.wiring.disconnect();
-        match ended.how {
-            How::Stopped if shutdown.is_some_and(|summary| summary.report.used_force()) => {
-                Ended { how: How::Forced, ..ended }
+        match ended.end {
+            RunEnd::Stopped if shutdown.is_some_and(|summary| summary.report.used_force()) => {
+                Outcome { end: RunEnd::Forced, ..ended }
             }
             _ => ended,
         }
@@ -183,13 +183,13 @@ impl Raised {
 /// A running service, on the actix system of the caller.
 ///
 /// ```
-/// use ms_runtime::{Builder, Component, ComponentSpec, ControlAt, RunConfig, Settings, ShutdownReason};
+/// use ms_runtime::{Builder, Component, ComponentSpec, ControlEndpoint, RunConfig, Settings, ShutdownReason};
 ///
 /// struct Store;
 /// impl Component for Store {}
 ///
 /// # actix::System::new().block_on(async {
-/// let settings = Settings::of(RunConfig::new("doc").arbiters(1).control(ControlAt::Off));
+/// let settings = Settings::of(RunConfig::new("doc").arbiters(1).control(ControlEndpoint::Off));
 /// let service = Builder::new(settings).component(ComponentSpec::new("store", || Store)).start().await?;
 /// assert!(service.health().ready().await.is_ok_and(|now| now.ready));
 /// let end = service.shut_down(ShutdownReason::Requested("the example is over".into())).await;
@@ -247,8 +247,8 @@ impl Service {
 
     /// Tells how its components get along.
     #[must_use]
-    pub fn integration(&self) -> IntegrationRef {
-        IntegrationRef::new(self.raised.wiring.clone())
+    pub fn interactions(&self) -> InteractionsRef {
+        InteractionsRef::new(self.raised.wiring.clone())
     }
 
     /// The gate that work has to pass.
@@ -318,7 +318,7 @@ impl Service {
             }
         };
         let ended = self.raised.finish(shutdown.as_deref(), now).await;
-        ServiceEnd { ended, shutdown, emergency: None }
+        ServiceEnd { outcome: ended, shutdown, emergency: None }
     }
 }
 

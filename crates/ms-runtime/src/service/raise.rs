@@ -51,7 +51,7 @@ impl Builder {
         self.settings.check()?;
         let plan = Planned::new(&self)?;
         let run = self.settings.run.clone();
-        let control = NodeControl::new(node.clone(), run.allow_faults, run.shown.clone());
+        let control = NodeControl::new(node.clone(), run.allow_faults, run.exposed.clone());
         let desk = control.desk();
         control.provide_health(&desk, HealthRef::new(wiring.clone()));
         wiring.open(desk.clone());

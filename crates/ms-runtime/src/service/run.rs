@@ -22,8 +22,8 @@ use super::logic::emergency::EmergencyReason;
 use super::preflight::PreFlightReport;
 use super::wiring::Wiring;
 use crate::node::{
-    Emergencies, EmergencyCause, Ended, Hangup, How, MainResult, NodeOutcome, Order, Orders,
-    ProcessRules, RunError, Runtime, UpTo, run_process, while_up,
+    Emergencies, EmergencyCause, Hangup, MainResult, NodeOutcome, Order, Orders, Outcome,
+    ProcessRules, RunEnd, RunError, Runtime, UpTo, run_process, while_up,
 };
 
 /// The end of a service.
@@ -31,7 +31,7 @@ use crate::node::{
 #[must_use = "the end of the service decides the exit code"]
 pub struct ServiceEnd {
     /// How its tree ended.
-    pub ended: Ended,
+    pub outcome: Outcome,
     /// How its shutdown went, if it came to one that could report.
     pub shutdown: Option<Arc<ShutdownSummary>>,
     /// The emergency it ended in, if it did.
@@ -45,7 +45,7 @@ impl ServiceEnd {
     pub fn code(&self) -> u8 {
         match &self.emergency {
             Some(emergency) => emergency.reason.exit_code(),
-            None => self.ended.code(),
+            None => self.outcome.code(),
         }
     }
 
@@ -124,7 +124,7 @@ fn run(
         async move |orders: Orders| on_its_thread(builder, preflight, wiring, orders, main).await;
     let outcome = run_process(rules, emergencies, node)?;
     Ok(ServiceEnd {
-        ended: outcome.ended,
+        outcome: outcome.ended,
         shutdown: outcome.details.flatten(),
         emergency: outcome.emergency,
     })
@@ -219,7 +219,7 @@ async fn serve(
         UpTo::TreeEnded => {
             // Nobody asked for that, whatever its reason: the tree has no end of its own.
             let ended = raised.runtime.wait().await;
-            Ok((Ended { how: How::GaveUp, ..ended }, None))
+            Ok((Outcome { end: RunEnd::GaveUp, ..ended }, None))
         }
         UpTo::Signal(name) => Ok(stop(raised, ShutdownReason::Signal(name), orders).await),
         UpTo::NobodyListens => Ok(stop(raised, requested("its signal loop is gone"), orders).await),
@@ -234,7 +234,7 @@ async fn serve(
 }
 
 /// Shuts down in order; a second signal on the way kills what is left.
-async fn stop(raised: Raised, reason: ShutdownReason, orders: &mut Orders) -> (Ended, Shutdown) {
+async fn stop(raised: Raised, reason: ShutdownReason, orders: &mut Orders) -> (Outcome, Shutdown) {
     let (shutdown, hurried) = raised.shut_down_or(reason, orders.stop()).await;
     let now: Pin<Box<dyn Future<Output = ()> + '_>> = match hurried {
         true => Box::pin(ready(())),
@@ -243,8 +243,8 @@ async fn stop(raised: Raised, reason: ShutdownReason, orders: &mut Orders) -> (E
     let alive = raised.runtime.root().any().is_alive();
     let ended = raised.finish(shutdown.as_deref(), now).await;
     // The tree ended by itself in the middle of it: it gave up.
-    let how = if !alive && shutdown.is_none() { How::GaveUp } else { ended.how };
-    (Ended { how, ..ended }, shutdown)
+    let end = if !alive && shutdown.is_none() { RunEnd::GaveUp } else { ended.end };
+    (Outcome { end, ..ended }, shutdown)
 }
 
 #[cfg(test)]

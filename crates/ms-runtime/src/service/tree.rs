@@ -34,7 +34,7 @@ use crate::service::components::{
 };
 use crate::service::emergency::{EmergencyActor, EmergencyArgs};
 use crate::service::health::{CheckSpec, HealthActor, HealthArgs};
-use crate::service::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
+use crate::service::interactions::{InteractionsActor, InteractionsArgs, MAILBOX};
 use crate::service::logic::plan::{BootPlan, PlannedComponent};
 use crate::service::settings::{Settings, SupervisionSettings};
 
@@ -156,7 +156,7 @@ pub(crate) fn tree(
     let children = [
         lifecycle(builder, planned, wiring),
         health(builder, planned, wiring),
-        integration(builder),
+        interactions(builder),
         emergency(settings, wiring),
         cleanup(builder, node),
         ChildSpec::supervisor(components(builder, planned, wiring, &service)?),
@@ -198,13 +198,15 @@ fn health(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
     ChildSpec::inspectable("health", make, HealthActor::view).placement(Placement::Dedicated)
 }
 
-fn integration(builder: &Builder) -> ChildSpec {
-    let args =
-        IntegrationArgs { calls: builder.calls.clone(), observer: builder.integration.clone() };
-    let make = move || IntegrationActor::new(args.clone());
+fn interactions(builder: &Builder) -> ChildSpec {
+    let args = InteractionsArgs {
+        calls: builder.calls.clone(),
+        observer: builder.interaction_observer.clone(),
+    };
+    let make = move || InteractionsActor::new(args.clone());
     // On a thread of its own: it has to answer whatever the components do to theirs, and an
     // observer that blocks must not stop the supervisors.
-    ChildSpec::inspectable("integration", make, IntegrationActor::view)
+    ChildSpec::inspectable("integration", make, InteractionsActor::view)
         .mailbox(MailboxSpec::bounded(MAILBOX))
         .placement(Placement::Dedicated)
 }
@@ -287,7 +289,7 @@ pub(crate) async fn connect(
         components: root.supervisor(COMPONENTS).await?,
         lifecycle: root.get("lifecycle").await?,
         health: root.get("health").await?,
-        integration: root.get("integration").await?,
+        interactions: root.get("integration").await?,
         cleanup: root.get("cleanup").await?,
         emergency: root.get("emergency").await?,
     };

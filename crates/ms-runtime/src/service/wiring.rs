@@ -19,7 +19,7 @@ use crate::service::cleanup::CleanupActor;
 use crate::service::emergency::EmergencyActor;
 use crate::service::gate::WorkGate;
 use crate::service::health::HealthActor;
-use crate::service::integration::IntegrationActor;
+use crate::service::interactions::InteractionsActor;
 use crate::service::logic::emergency::EmergencyReason;
 use crate::service::settings::HealthSettings;
 use crate::service::until::until;
@@ -72,7 +72,7 @@ pub(crate) struct Handles {
     pub(crate) components: SupervisorRef,
     pub(crate) lifecycle: Ref<LifecycleActor>,
     pub(crate) health: Ref<HealthActor>,
-    pub(crate) integration: Ref<IntegrationActor>,
+    pub(crate) interactions: Ref<InteractionsActor>,
     pub(crate) cleanup: Ref<CleanupActor>,
     pub(crate) emergency: Ref<EmergencyActor>,
 }

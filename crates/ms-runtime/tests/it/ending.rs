@@ -13,12 +13,12 @@ use actix::prelude::*;
 use common::{Add, Block, Counter, SECOND};
 use ms_actor::Placement;
 use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown};
-use ms_runtime::{ControlAt, How, RunConfig, RunError, Runtime, run, run_with};
+use ms_runtime::{ControlEndpoint, RunConfig, RunEnd, RunError, Runtime, run, run_with};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::child::{self, OwnTest};
 
 fn config() -> RunConfig {
-    RunConfig::new("test").arbiters(1).quiet_panics().control(ControlAt::Off)
+    RunConfig::new("test").arbiters(1).quiet_panics().control(ControlEndpoint::Off)
 }
 
 /// Says its name when it stops in order.
@@ -57,7 +57,7 @@ fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
         },
     );
     let ended = ended.expect("runs");
-    assert_eq!((ended.how, ended.code(), ended.stuck_threads), (How::GaveUp, 102, 0));
+    assert_eq!((ended.end, ended.code(), ended.stuck_threads), (RunEnd::GaveUp, 102, 0));
     assert_eq!(told.iter().collect::<Vec<_>>(), ["last", "first"]);
 }
 
@@ -75,7 +75,7 @@ fn the_end_of_the_main_future_stops_the_tree_in_order() {
         },
     );
     let ended = ended.expect("runs");
-    assert_eq!((ended.how, ended.code(), ended.reason), (How::Stopped, 0, ExitReason::Shutdown));
+    assert_eq!((ended.end, ended.code(), ended.reason), (RunEnd::Stopped, 0, ExitReason::Shutdown));
     let failed = run_with(config(), move |_| tree(), async |_| Err("no luck".into()));
     let error = failed.expect_err("failed");
     assert_eq!(
@@ -93,7 +93,7 @@ fn a_tree_whose_work_is_done_ends_with_0() {
         .auto_shutdown(AutoShutdown::AnySignificant)
         .child(done.restart(Restart::Transient).significant(true));
     let ended = run(config(), move |_| tree).expect("runs");
-    assert_eq!((ended.how, ended.code()), (How::Completed, 0));
+    assert_eq!((ended.end, ended.code()), (RunEnd::Completed, 0));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_does_not_start_is_undone_and_has_its_code() {
     assert_eq!(told.iter().collect::<Vec<_>>(), ["first"]);
     let over = run(config().arbiters(100_000), |_| SupervisorSpec::one_for_one("root"));
     assert_eq!(over.expect_err("too many").code(), 8);
-    let place = ControlAt::Path("/nowhere/at/all.sock".into());
+    let place = ControlEndpoint::Path("/nowhere/at/all.sock".into());
     let error = run(config().control(place), |_| SupervisorSpec::one_for_one("root"))
         .expect_err("no place");
     assert_eq!(error.code(), 5);
@@ -133,7 +133,7 @@ fn what_does_not_stop_in_time_is_killed() {
         // Once it is at it: a stop overtakes what waits.
         common::until(|| async { stubborn.any().status().handled == 1 }).await;
         let ended = runtime.stop(SECOND / 2).await;
-        assert_eq!((ended.how, ended.code(), ended.stuck_threads), (How::Forced, 1, 1));
+        assert_eq!((ended.end, ended.code(), ended.stuck_threads), (RunEnd::Forced, 1, 1));
     });
 }
 

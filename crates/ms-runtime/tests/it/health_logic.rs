@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ms_core::health::{Criticality, HealthResult, HealthStatus};
 use ms_runtime::logic::health::{
-    HealthBook, HealthError, Probe, ProbeChange, ProbeSettings, RoundTime, contribution,
+    HealthError, HealthState, Probe, ProbeChange, ProbeSettings, RoundTime, contribution,
 };
 use proptest::prelude::*;
 
@@ -20,8 +20,8 @@ fn results() -> [HealthResult; 4] {
     ]
 }
 
-fn book(checks: &[(&str, Criticality)]) -> HealthBook {
-    let mut book = HealthBook::new(3);
+fn book(checks: &[(&str, Criticality)]) -> HealthState {
+    let mut book = HealthState::new(3);
     checks.iter().for_each(|(name, weight)| book.add(name, *weight).expect("new"));
     book
 }
@@ -181,7 +181,7 @@ proptest! {
     fn the_whole_is_as_the_worst_part_makes_it(
         checks in prop::collection::vec((any::<bool>(), 0..4_usize, 1..5_u32), 0..8)
     ) {
-        let mut book = HealthBook::new(3);
+        let mut book = HealthState::new(3);
         let mut worst = HealthStatus::Healthy;
         for (n, (critical, result, times)) in checks.iter().enumerate() {
             let weight = if *critical { Criticality::Critical } else { Criticality::Degradable };

@@ -280,7 +280,7 @@ fn why_tells_message_place_and_decision() {
             );
             let error = client.why(path("/root/work/nobody"), None).await.expect_err("not there");
             assert_eq!(error.kind, Kind::NotFound);
-            let error = client.integration().await.expect_err("a bare tree");
+            let error = client.interactions().await.expect_err("a bare tree");
             assert!(error.what.contains("no service"), "{error:?}");
             node.stop().await;
         },
@@ -294,7 +294,7 @@ fn a_node_that_has_no_tree_yet_says_so_and_tells_of_itself() {
         use ms_ops::Caller;
         use ms_ops::ops::{Info, WalkTree};
         let node = ms_actor::Node::boot(ms_actor::NodeConfig::single_arbiter()).expect("boots");
-        let control = ms_runtime::NodeControl::new(node, false, ms_runtime::Shown::default());
+        let control = ms_runtime::NodeControl::new(node, false, ms_runtime::Exposed::default());
         let desk = control.desk();
         let me = || Caller::local(0, None);
         let walk = WalkTree { root: None, depth: None };

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use ms_core::Tick;
 use ms_core::health::HealthStatus;
-use ms_core::integration::{IncidentId, IntegrationMetrics};
+use ms_core::interactions::{IncidentId, InteractionMetrics};
 use ms_runtime::logic::interactions::{
-    BUCKETS_US, CallOutcome, ERROR_WINDOW, IncidentChange, IntegrationBook, MAX_COMPONENTS,
+    BUCKETS_US, CallOutcome, ERROR_WINDOW, IncidentChange, InteractionStats, MAX_COMPONENTS,
     MAX_PAIRS, MAX_RECOVERIES, SCORE_LOOKS,
 };
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ fn at(seconds: u64) -> Tick {
     Tick::from_millis(seconds * 1_000)
 }
 
-fn rate(metrics: &IntegrationMetrics, component: &str) -> Option<f64> {
+fn rate(metrics: &InteractionMetrics, component: &str) -> Option<f64> {
     metrics.error_rates.iter().find(|one| one.component == component).expect("listed").rate
 }
 
@@ -33,8 +33,8 @@ fn any_status() -> impl Strategy<Value = HealthStatus> {
 /// S10.2-01: what a look is worth.
 #[test]
 fn a_score_is_the_mean_of_the_last_looks() {
-    let mut book = IntegrationBook::default();
-    let score = |book: &IntegrationBook| book.metrics(at(0)).health_scores[0].score;
+    let mut book = InteractionStats::default();
+    let score = |book: &InteractionStats| book.metrics(at(0)).health_scores[0].score;
     assert!(book.metrics(at(0)).health_scores.is_empty(), "nothing was looked at");
     book.looked(at(0), "db", HealthStatus::Healthy);
     assert_eq!(score(&book), Some(1.0));
@@ -50,7 +50,7 @@ fn a_score_is_the_mean_of_the_last_looks() {
 /// S10.2-03
 #[test]
 fn an_error_rate_looks_back_one_window() {
-    let mut book = IntegrationBook::default();
+    let mut book = InteractionStats::default();
     book.called(at(1), "api", "db", Duration::from_millis(1), CallOutcome::Done);
     book.called(at(1), "api", "db", Duration::from_millis(1), CallOutcome::Done);
     book.called(at(2), "api", "db", Duration::from_millis(1), CallOutcome::Failed);
@@ -72,7 +72,7 @@ fn an_error_rate_looks_back_one_window() {
 fn s10_1_03_latencies_have_buckets_at_a_tenth_of_a_second_and_a_second() {
     assert!(BUCKETS_US.contains(&100_000) && BUCKETS_US.contains(&1_000_000));
     assert!(BUCKETS_US.is_sorted());
-    let mut book = IntegrationBook::default();
+    let mut book = InteractionStats::default();
     for ms in [100, 101, 1_000, 1_001, 20_000] {
         book.called(at(0), "api", "db", Duration::from_millis(ms), CallOutcome::Done);
     }
@@ -88,7 +88,7 @@ fn s10_1_03_latencies_have_buckets_at_a_tenth_of_a_second_and_a_second() {
 /// S10.2-04, S10.1-04: from unhealthy to healthy; degraded in between ends nothing.
 #[test]
 fn an_incident_goes_from_unhealthy_to_healthy() {
-    let mut book = IntegrationBook::default();
+    let mut book = InteractionStats::default();
     assert_eq!(book.looked(at(0), "db", HealthStatus::Healthy), None);
     assert_eq!(book.looked(at(5), "db", HealthStatus::Degraded), None, "no incident yet");
     let opened = book.looked(at(10), "db", HealthStatus::Unhealthy);
@@ -113,7 +113,7 @@ fn an_incident_goes_from_unhealthy_to_healthy() {
 /// S10.2-01, S10.2-02, S10.2-03, S10.2-04: a list of pairs, and nothing that JSON has no form for.
 #[test]
 fn metrics_have_a_form_as_json_and_back() {
-    let mut book = IntegrationBook::default();
+    let mut book = InteractionStats::default();
     book.called(at(1), "api", "db", Duration::from_millis(2), CallOutcome::Failed);
     book.looked(at(1), "db", HealthStatus::Unhealthy);
     book.looked(at(2), "db", HealthStatus::Healthy);
@@ -124,13 +124,13 @@ fn metrics_have_a_form_as_json_and_back() {
     assert_eq!(json["health_scores"][0]["score"], 0.5);
     assert_eq!(json["error_rates"][0]["rate"], 1.0);
     assert_eq!(json["recovery_times"][0]["incident"], 1);
-    assert_eq!(serde_json::from_value::<IntegrationMetrics>(json).expect("parses"), metrics);
+    assert_eq!(serde_json::from_value::<InteractionMetrics>(json).expect("parses"), metrics);
 }
 
 /// Whatever names come in, the book does not grow beyond its limits, and says what it left out.
 #[test]
 fn the_book_is_bounded() {
-    let mut book = IntegrationBook::default();
+    let mut book = InteractionStats::default();
     for n in 0..2 * MAX_PAIRS {
         book.called(at(0), &format!("from-{n}"), "db", Duration::ZERO, CallOutcome::Done);
     }
@@ -143,7 +143,7 @@ fn the_book_is_bounded() {
     let now = book.metrics(at(0));
     assert_eq!(now.error_rates.len(), MAX_COMPONENTS);
     assert_eq!(now.open_incidents.len(), MAX_COMPONENTS - 1);
-    let mut book = IntegrationBook::default();
+    let mut book = InteractionStats::default();
     for n in 0..3 * MAX_RECOVERIES as u64 {
         book.looked(at(2 * n), "db", HealthStatus::Unhealthy);
         book.looked(at(2 * n + 1), "db", HealthStatus::Healthy);
@@ -157,7 +157,7 @@ proptest! {
     /// S10.2-01
     #[test]
     fn a_score_is_between_0_and_1_and_as_counted_by_hand(looks in prop::collection::vec(any_status(), 1..60)) {
-        let mut book = IntegrationBook::default();
+        let mut book = InteractionStats::default();
         for &status in &looks {
             book.looked(at(0), "db", status);
         }
@@ -176,7 +176,7 @@ proptest! {
     /// S10.2-03: a slot of five seconds is in or out as a whole.
     #[test]
     fn an_error_rate_is_as_counted_by_hand(steps in prop::collection::vec((0_u64..40, any::<bool>()), 1..80), later in 0_u64..90) {
-        let mut book = IntegrationBook::default();
+        let mut book = InteractionStats::default();
         let (mut now, mut all) = (0, Vec::new());
         for &(pause, ok) in &steps {
             now += pause;
@@ -196,7 +196,7 @@ proptest! {
     /// S10.2-02: a percentile is never below the true one, and never above its bucket.
     #[test]
     fn percentiles_bound_the_true_ones(times in prop::collection::vec(0_u64..20_000_000, 1..200)) {
-        let mut book = IntegrationBook::default();
+        let mut book = InteractionStats::default();
         for &us in &times {
             book.called(at(0), "api", "db", Duration::from_micros(us), CallOutcome::Done);
         }
@@ -217,7 +217,7 @@ proptest! {
     #[test]
     fn incidents_add_up(steps in prop::collection::vec((0_u64..30, 0_usize..3, any_status()), 0..120)) {
         let names = ["a", "b", "c"];
-        let mut book = IntegrationBook::default();
+        let mut book = InteractionStats::default();
         let (mut now, mut ids, mut recovered) = (0, Vec::new(), Vec::new());
         for (pause, which, status) in steps {
             now += pause;

@@ -11,7 +11,7 @@ mod following;
 mod health;
 mod health_logic;
 mod inspection;
-mod integration;
+mod interactions;
 mod interactions_logic;
 mod lifecycle_logic;
 mod limits;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ms_core::health::HealthResult;
 use ms_runtime::logic::emergency::EmergencyReason;
 use ms_runtime::{
-    Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
+    Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlEndpoint,
     EmergencyProcedure, ReloadOutcome, RunConfig, ServiceStage, Settings, StateSnapshot,
 };
 use ms_testkit::child::{self, ChildTest, OwnTest};
@@ -115,7 +115,7 @@ impl EmergencyProcedure for Procedure {
 }
 
 fn service(mode: &str) -> Builder {
-    let run = RunConfig::new("test").arbiters(1).quiet_panics().control(ControlAt::Off);
+    let run = RunConfig::new("test").arbiters(1).quiet_panics().control(ControlEndpoint::Off);
     let mut settings = Settings::of(run);
     settings.emergency.limit = 2 * SECOND;
     if mode == "rootless" {

@@ -10,7 +10,7 @@ use ms_core::lifecycle::ComponentId;
 use ms_runtime::logic::shutdown::{ShutdownPhase, StopOutcome};
 use ms_runtime::{
     CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, ComponentFailure, ConnectionPool,
-    DatabaseCleanupHandler, GateError, How, PersistFuture, Service, ServiceStage, SettingsError,
+    DatabaseCleanupHandler, GateError, PersistFuture, RunEnd, Service, ServiceStage, SettingsError,
     ShutdownError, ShutdownReason, ShutdownSummary, SnapshotStore, StateSnapshot,
 };
 use parts::{
@@ -220,7 +220,7 @@ fn a_component_that_hangs_fails_or_panics_in_its_stop_keeps_no_other_from_its_ow
         assert_eq!(parts.log.of("drop").len(), 6, "nothing is left");
         assert!(!summary.is_clean());
         // b was killed, though the tree stopped in order after it.
-        assert_eq!((end.ended.how, end.code()), (How::Forced, 1));
+        assert_eq!((end.outcome.end, end.code()), (RunEnd::Forced, 1));
     });
 }
 

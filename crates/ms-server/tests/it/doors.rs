@@ -1,6 +1,6 @@
 //! Bad input at each door of the binary: the documented code, a sentence that says what to do,
 //! nothing lost. What a door does in detail is tested with its crate: bodies and headers in
-//! `ms-transport/tests/it/doors.rs`, files in `ms-config/tests`, a clock that jumps in
+//! `ms-transport/tests/it/http_limits.rs`, files in `ms-config/tests`, a clock that jumps in
 //! `ms-store/tests/it/keeping.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 

@@ -66,7 +66,7 @@ fn scores_error_rates_and_latencies_are_there() {
         assert!(pair["max_us"].as_u64().unwrap() > 0, "{pair}");
     }
     // What `msctl metrics` asks tells the same.
-    let told = server.control(async |client| client.integration().await).unwrap();
+    let told = server.control(async |client| client.interactions().await).unwrap();
     let pairs = told.latencies.iter().map(|one| (one.from.as_str(), one.to.as_str()));
     assert!(pairs.collect::<Vec<_>>().contains(&("transport", "database")), "{told:?}");
     assert_eq!((&metrics["incidents"], &metrics["lost"]), (&0.into(), &0.into()));

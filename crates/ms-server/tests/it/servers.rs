@@ -9,8 +9,8 @@ use actix::System;
 use ms_core::lifecycle::Phase;
 use ms_runtime::{
     Builder, CleanupError, CleanupFuture, CleanupOutcome, Component, ComponentContext,
-    ComponentFailure, ComponentSpec, ConnectionPool, ControlAt, DatabaseCleanupHandler, RunConfig,
-    Settings, ShutdownReason,
+    ComponentFailure, ComponentSpec, ConnectionPool, ControlEndpoint, DatabaseCleanupHandler,
+    RunConfig, Settings, ShutdownReason,
 };
 use ms_testkit::servers::{NatsServer, PostgresServer, RedisServer, Servers};
 use redis::AsyncCommands;
@@ -124,7 +124,7 @@ fn a_shutdown_closes_every_connection_and_empties_nothing() {
             redis: made.1.clone(),
             urls: made.2.clone(),
         });
-        let run = RunConfig::new("test").arbiters(2).control(ControlAt::Off);
+        let run = RunConfig::new("test").arbiters(2).control(ControlEndpoint::Off);
         let service = Builder::new(Settings::of(run))
             .component(data.phase(Phase::Data))
             .cleanup(DatabaseCleanupHandler::new(vec![pool, cache]))

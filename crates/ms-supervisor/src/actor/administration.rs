@@ -45,7 +45,7 @@ impl SupervisorActor {
         answer
     }
 
-    /// Name and parts of one more child of a dynamic supervisor.
+    /// Returns the name and the parts of one more child of a dynamic supervisor.
     fn dynamic_parts(&mut self, child: Option<DynamicChild>) -> Result<Arriving, SupervisorError> {
         let template = self.spec.child_specs().first().ok_or(CommandError::NotSimpleOneForOne)?;
         let heartbeat = self.spec.default_heartbeat();

@@ -23,14 +23,14 @@ pub(crate) fn supervisor_blueprint(spec: &SupervisorSpec, kept: &KeptCells) -> B
 }
 
 impl SupervisorActor {
-    /// What a child of this spec is made of.
+    /// Makes the parts of a child of this spec.
     pub(super) fn parts_of(&self, child: &ChildSpec) -> ChildParts {
         let options = ChildOptions::of(child, self.spec.default_heartbeat());
         self.parts_with(child, Arc::new(options))
     }
 
-    /// As [`Self::parts_of`], with options that were made before. A child that is a supervisor
-    /// inherits what is not its own to say.
+    /// Makes the parts as [`Self::parts_of`] does, with options that were made before. A child that
+    /// is a supervisor inherits what is not its own to say.
     pub(super) fn parts_with(&self, child: &ChildSpec, options: Arc<ChildOptions>) -> ChildParts {
         let (blueprint, subtree) = match child.make() {
             Make::Actor(blueprint) => (blueprint.clone(), None),

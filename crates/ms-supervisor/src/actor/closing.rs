@@ -8,9 +8,9 @@ use crate::orphans::{OrphanCloser, end_in_time};
 use crate::state::child::{Child, Subtree};
 
 impl SupervisorActor {
-    /// The spec is gone: nobody will start the child again, as long as this life lasts. The
-    /// next one begins with all specs; what a supervisor drops on its way out comes back in
-    /// the same cell, therefore.
+    /// Drops a child whose spec is gone: in this life of the supervisor nobody starts it again. The
+    /// next life begins with all specs, so what a supervisor drops on its way out comes back in the
+    /// same cell.
     pub(super) fn drop_child(&mut self, key: ChildKey) {
         let Some(child) = self.children.remove(key) else { return };
         if child.is_lasting() && self.stops() {
@@ -27,7 +27,7 @@ impl SupervisorActor {
         ctx.exit_with(reason);
     }
 
-    /// It is gone without having stopped its children: they end too (F5).
+    /// Ends the children of a supervisor that is gone without having stopped them (F5).
     pub(super) fn leave_children(&self) {
         for child in self.children.iter() {
             let Some(cell) = child.cell() else { continue };

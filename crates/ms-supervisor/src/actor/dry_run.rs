@@ -11,7 +11,7 @@ use crate::logic::dry_run::{impact, with_subtrees};
 use crate::messages::{DryRun, DryRunResult};
 
 impl SupervisorActor {
-    /// The child and all that its start brings up below it.
+    /// Returns the child and all that its start brings up below it.
     fn started_with(&self, key: ChildKey) -> Vec<ActorPath> {
         let Some(child) = self.children.get(key) else { return Vec::new() };
         let mut paths = vec![child.path().clone()];

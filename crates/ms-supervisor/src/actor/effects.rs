@@ -28,7 +28,8 @@ impl SupervisorActor {
         }
     }
 
-    /// Children that stay down, however they came to it, take no mail until they are started again.
+    /// Refuses mail of children that stay down, however they came to it, until they are started
+    /// again.
     fn refuse_mail_of_the_down(&mut self) {
         for key in self.children.take_maybe_down() {
             let down = self.policy.child(key).is_some_and(|c| c.state == ChildState::Stopped);
@@ -79,7 +80,7 @@ impl SupervisorActor {
         self.observe(&Observation::Report { child: path, report });
     }
 
-    /// Whether it stops for good, or has.
+    /// Returns whether it stops for good, or has.
     pub(super) fn stops(&self) -> bool {
         matches!(self.policy.phase(), Phase::Stopping | Phase::Stopped)
     }

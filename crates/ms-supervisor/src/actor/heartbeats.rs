@@ -10,7 +10,7 @@ use crate::logic::heartbeat::{interval, judge};
 use crate::state::child::Child;
 
 impl SupervisorActor {
-    /// A child with this heartbeat starts: its supervisor looks at least that often.
+    /// Makes the supervisor look often enough for a child with this heartbeat.
     pub(super) fn watch_heartbeats(&mut self, ctx: &mut Ctx, heartbeat: Heartbeat) {
         let every = interval(&heartbeat);
         if self.heartbeats.are_watched(every) {
@@ -46,6 +46,7 @@ impl SupervisorActor {
 
     fn replace_hung(&mut self, ctx: &mut Ctx, hung: Vec<(ChildKey, u32)>) {
         for (key, missed) in hung {
+            // One that is being stopped has its deadline already, and a child has but one timer.
             let running =
                 self.policy.child(key).is_some_and(|child| child.state == ChildState::Running);
             if let Some(child) = self.children.get_mut(key).filter(|_| running) {

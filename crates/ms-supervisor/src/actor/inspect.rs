@@ -46,7 +46,7 @@ impl SupervisorActor {
         Some(Row { node, supervisor })
     }
 
-    /// A child as it can be shown without asking it.
+    /// Returns a child as it can be shown without asking it.
     fn child_node(&self, child: &Child, in_policy: &ChildView<'_>) -> Option<TreeNode> {
         let mut status = child.cell()?.status();
         let limit = u64::from(self.policy.flags().intensity.max_restarts);

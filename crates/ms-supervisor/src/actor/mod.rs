@@ -127,7 +127,8 @@ impl SupervisorActor {
         self.node.as_ref().map_or(0, |node| self.policy.restarts_in_window(node.now()).0)
     }
 
-    /// No two supervisors delay alike; in virtual time a run repeats itself.
+    /// Returns a seed by which no two supervisors delay alike, and a run in virtual time repeats
+    /// itself.
     fn jitter_seed(&self) -> u64 {
         let mut seed = DefaultHasher::new();
         (&self.path, self.incarnation).hash(&mut seed);

@@ -52,7 +52,7 @@ impl SupervisorActor {
         self.kill_for(ctx, key, ExitReason::Killed);
     }
 
-    /// As [`Self::kill`]; this is the reason everybody gets to see.
+    /// Kills the child as [`Self::kill`] does, with the reason that everybody gets to see.
     pub(super) fn kill_for(&mut self, ctx: &mut Ctx, key: ChildKey, reason: ExitReason) {
         let Some(child) = self.children.get(key) else { return };
         let (Some(cell), incarnation) = (child.cell().cloned(), child.incarnation()) else {
@@ -62,7 +62,7 @@ impl SupervisorActor {
         self.set_timer(ctx, key, KILL_GRACE, Due::Fence { cell, incarnation, reason });
     }
 
-    /// A deadline has passed.
+    /// Does what is due when a deadline has passed.
     pub(super) fn overdue(&mut self, ctx: &mut Ctx, due: Due) {
         match due {
             Due::StartOverdue { key, start, after } => {

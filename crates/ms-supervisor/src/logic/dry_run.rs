@@ -72,8 +72,8 @@ fn stop(policy: &Policy, key: ChildKey, restarted: bool) -> Impact {
     impact
 }
 
-/// Adds what lies below the actors that end: it ends with them. What their start does not
-/// bring up again, such as dynamic children, is gone.
+/// Adds the actors below those that end, which end with them. The ones that a restart does not
+/// bring back, such as dynamic children, count as gone.
 pub(crate) fn with_subtrees(direct: BlastRadius, tree: &TreeNode) -> BlastRadius {
     let below = |path: &ActorPath| tree.children.iter().find(|node| node.status.path == *path);
     let mut radius = BlastRadius {

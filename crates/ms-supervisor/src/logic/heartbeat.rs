@@ -26,7 +26,7 @@ pub(crate) struct Findings {
     pub(crate) look_after: Option<Duration>,
 }
 
-/// How often to look after a child with this heartbeat.
+/// Returns how often to look after a child with this heartbeat.
 pub(crate) fn interval(heartbeat: &Heartbeat) -> Duration {
     heartbeat.every.max(MIN_EVERY)
 }

@@ -36,7 +36,7 @@ pub(crate) fn merge(own: &mut TreeNode, from_above: TreeNode) {
     }
 }
 
-/// Whether there is a running actor in this row.
+/// Returns whether there is a running actor in this row.
 pub(crate) fn runs(node: &TreeNode) -> bool {
     !matches!(node.status.lifecycle, Lifecycle::Stopped | Lifecycle::Restarting)
 }

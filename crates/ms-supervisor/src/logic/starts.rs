@@ -19,12 +19,12 @@ impl StartNumber {
         Self(number)
     }
 
-    /// The number as events for the policy carry it.
+    /// Returns the number as events for the policy carry it.
     pub(crate) const fn in_policy(self) -> Incarnation {
         self.0
     }
 
-    /// Whether the child was started before in this life of the supervisor.
+    /// Returns whether the child was started before in this life of the supervisor.
     pub(crate) fn is_repeated(self) -> bool {
         self.0 > Incarnation(1)
     }
@@ -61,15 +61,15 @@ impl Starts {
         self.incarnation = incarnation;
     }
 
-    /// The incarnation that the start of this number led to. Each start is one launch of the
-    /// cell, which may have seen others before, so both counts advance in step. (A start that
+    /// Returns the incarnation that the start of this number led to. Each start is one launch of
+    /// the cell, which may have seen others before, so both counts advance in step. (A start that
     /// was skipped is no launch; the policy names no start before such a one.)
     pub(crate) fn incarnation_of(self, number: StartNumber) -> Incarnation {
         let ago = self.number.0.0.saturating_sub(number.0.0);
         Incarnation(self.incarnation.0.saturating_sub(ago))
     }
 
-    /// The policy's pid, in incarnations.
+    /// Returns the policy's pid, in incarnations.
     pub(crate) fn pid(self, pid: PidRef) -> PidRef {
         let translate = |number| self.incarnation_of(StartNumber::of_policy(number));
         match pid {
@@ -79,7 +79,7 @@ impl Starts {
         }
     }
 
-    /// The policy's refusal of a command about this child, in incarnations.
+    /// Returns the policy's refusal of a command about this child, in incarnations.
     pub(crate) fn error(self, error: CommandError) -> CommandError {
         match error {
             CommandError::AlreadyStarted { key, incarnation } => {

@@ -17,8 +17,8 @@ pub(crate) fn decision_of(decision: &PolicyDecision, dynamic: bool) -> Decision 
     }
 }
 
-/// Whether the decision is published as an event too. An orderly end that nothing follows from
-/// is not: a dynamic supervisor may see thousands of them per second.
+/// Returns whether the decision is published as an event too. An orderly end that nothing follows
+/// from is not: a dynamic supervisor may see thousands of them per second.
 pub(crate) fn is_noteworthy(reason: &ExitReason, verdict: Verdict) -> bool {
     !reason.is_clean() || verdict != Verdict::LetGo
 }

@@ -8,12 +8,12 @@ use super::{ChildSpec, Make, SupervisorSpec};
 use crate::error::StartRootError;
 
 impl ChildSpec {
-    /// The part of it that the policy knows.
+    /// Returns the part of it that the policy knows.
     pub(crate) fn entry(&self) -> Result<ChildEntry, IdError> {
         Ok(ChildEntry { id: self.id.clone()?, policy: self.policy })
     }
 
-    /// How many levels of the tree it is.
+    /// Returns how many levels of the tree it takes.
     pub(super) fn depth(&self) -> usize {
         match &self.make {
             Make::Actor(_) => 1,
@@ -64,7 +64,7 @@ impl SupervisorSpec {
         Ok(id)
     }
 
-    /// The children as the policy knows them.
+    /// Returns the children as the policy knows them.
     pub(crate) fn entries(&self) -> Result<Vec<ChildEntry>, IdError> {
         self.children.iter().map(ChildSpec::entry).collect()
     }
@@ -91,7 +91,7 @@ impl SupervisorSpec {
         }
     }
 
-    /// The path of what is deepest in it, from itself on.
+    /// Returns the path of the deepest actor in it, from itself on.
     fn deepest_path(&self) -> String {
         let name = |id: &Result<ChildId, IdError>| match id {
             Ok(id) => format!("/{id}"),

@@ -13,8 +13,8 @@ use crate::heartbeat::{Heartbeat, HeartbeatSetting};
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl ChildSpec {
-    /// A permanent worker made by `factory`: an actor for [`ms_actor::Context`], or
-    /// any unchanged actix actor.
+    /// Makes a permanent worker out of `factory`: an actor for [`ms_actor::Context`], or any
+    /// unchanged actix actor.
     ///
     /// The factory runs for every start, on the arbiter the actor will live on.
     pub fn actor<A: Hosted>(
@@ -24,8 +24,9 @@ impl ChildSpec {
         Self::blueprint(id, Blueprint::actor(factory))
     }
 
-    /// As [`ChildSpec::actor`], with a factory that may fail (a start error), ask not to
-    /// be started ([`StartError::Ignore`]), and gets the reference the actor will have.
+    /// Makes a permanent worker like [`ChildSpec::actor`], of a factory that may fail (a start
+    /// error) or ask not to be started ([`StartError::Ignore`]), and that gets the reference the
+    /// actor will have.
     pub fn try_actor<A: Hosted>(
         id: impl AsRef<str>,
         factory: impl Fn(&Ref<A>) -> Result<A, StartError> + Send + Sync + 'static,
@@ -33,7 +34,7 @@ impl ChildSpec {
         Self::blueprint(id, Blueprint::fallible(factory))
     }
 
-    /// As [`ChildSpec::actor`], with a view of the state for inspectors.
+    /// Makes a permanent worker like [`ChildSpec::actor`], with a view of the state for inspectors.
     pub fn inspectable<A: Hosted>(
         id: impl AsRef<str>,
         factory: impl Fn() -> A + Send + Sync + 'static,
@@ -42,7 +43,7 @@ impl ChildSpec {
         Self::blueprint(id, Blueprint::with_view(move |_| Ok(factory()), A::TIER, Some(view)))
     }
 
-    /// A permanent worker made of a blueprint: what libraries build upon.
+    /// Makes a permanent worker of a blueprint: what libraries build upon.
     pub fn blueprint(id: impl AsRef<str>, blueprint: Blueprint) -> Self {
         Self {
             id: ChildId::new(id),
@@ -56,7 +57,7 @@ impl ChildSpec {
         }
     }
 
-    /// A permanent supervisor, with its own children below it.
+    /// Makes a permanent supervisor, with its own children below it.
     ///
     /// A tree that would be deeper than [`MAX_PATH_DEPTH`](ms_core::id::MAX_PATH_DEPTH) levels is refused here: the spec
     /// then has no id but [`IdError::TooDeep`], and what it is given to does not start.
@@ -81,7 +82,7 @@ impl ChildSpec {
         }
     }
 
-    /// Its id.
+    /// Returns its id.
     ///
     /// # Errors
     /// What is wrong with the text it was given.
@@ -89,21 +90,21 @@ impl ChildSpec {
         self.id.as_ref()
     }
 
-    /// When it is started again (default permanent).
+    /// Sets when it is started again (default permanent).
     #[must_use]
     pub fn restart(mut self, restart: Restart) -> Self {
         self.policy.restart = restart;
         self
     }
 
-    /// How it is stopped (default 5 s for workers, without limit for supervisors).
+    /// Sets how it is stopped (default 5 s for workers, without limit for supervisors).
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.policy.shutdown = shutdown;
         self
     }
 
-    /// Whether its own end may end the supervisor (default no).
+    /// Sets whether its own end may end the supervisor (default no).
     #[must_use]
     pub fn significant(mut self, significant: bool) -> Self {
         self.policy.significant = significant;
@@ -134,14 +135,14 @@ impl ChildSpec {
         self
     }
 
-    /// Bound and policies of its mailbox.
+    /// Sets the bound and the policies of its mailbox.
     #[must_use]
     pub fn mailbox(mut self, mailbox: MailboxSpec) -> Self {
         self.mailbox = Some(mailbox);
         self
     }
 
-    /// Bound of its mailbox, and what happens over it.
+    /// Sets the bound of its mailbox, and what happens over it.
     #[must_use]
     pub fn bounded(self, capacity: usize, overflow: Overflow) -> Self {
         let mailbox = self.mailbox.unwrap_or_default();
@@ -155,7 +156,7 @@ impl ChildSpec {
         self.mailbox(MailboxSpec { keep_on_restart: true, ..mailbox })
     }
 
-    /// What happens to messages sent between two incarnations (default: they wait).
+    /// Sets what happens to messages sent between two incarnations (default: they wait).
     #[must_use]
     pub fn while_down(self, while_down: WhileDown) -> Self {
         let mailbox = self.mailbox.unwrap_or_default();
@@ -171,14 +172,14 @@ impl ChildSpec {
         self.mailbox(MailboxSpec { drain_on_stop: true, ..mailbox })
     }
 
-    /// On which arbiter it lives (default: the least loaded of the pool).
+    /// Sets on which arbiter it lives (default: the least loaded of the pool).
     #[must_use]
     pub fn placement(mut self, placement: Placement) -> Self {
         self.placement = placement;
         self
     }
 
-    /// How long its init may take (default 60 s for workers, no limit for supervisors).
+    /// Sets how long its init may take (default 60 s for workers, no limit for supervisors).
     ///
     /// OTP has no such limit: `None` restores its behaviour.
     #[must_use]
@@ -204,7 +205,7 @@ impl ChildSpec {
         &self.make
     }
 
-    /// The same spec for something else to start.
+    /// Makes the same spec for something else to start.
     pub(crate) fn with_make(&self, make: Make) -> Self {
         Self { make, ..self.clone() }
     }

@@ -17,7 +17,7 @@ pub(crate) struct ChildOptions {
 }
 
 impl ChildOptions {
-    /// The options of a child whose supervisor gives its children these heartbeats.
+    /// Makes the options of a child whose supervisor gives its children these heartbeats.
     pub(crate) fn of(child: &ChildSpec, inherited: Option<Heartbeat>) -> Self {
         Self {
             placement: child.placement,
@@ -39,7 +39,7 @@ impl ChildOptions {
         self.heartbeat
     }
 
-    /// Whether nobody waits for its init.
+    /// Returns whether nobody waits for its init.
     pub(crate) fn starts_in_background(&self) -> bool {
         self.in_background
     }

@@ -47,8 +47,8 @@ impl SupervisorSpec {
         Self::new(id, Strategy::RestForOne)
     }
 
-    /// A dynamic supervisor: any number of children, started at run time, all treated
-    /// as `template` says (OTP's `simple_one_for_one`, Elixir's `DynamicSupervisor`).
+    /// Makes a dynamic supervisor: any number of children, started at run time, all treated as
+    /// `template` says (OTP's `simple_one_for_one`, Elixir's `DynamicSupervisor`).
     ///
     /// The template's own factory is used by [`crate::SupervisorRef::start_another`].
     pub fn dynamic(id: impl AsRef<str>, template: ChildSpec) -> Self {
@@ -160,7 +160,7 @@ impl SupervisorSpec {
         self
     }
 
-    /// The same spec as a child of `above`, with what the two have in common.
+    /// Makes the same spec as a child of `above`, with what the two have in common.
     pub(crate) fn below(&self, above: &Self) -> Self {
         let mut below = self.clone();
         below.observer = below.observer.take().or_else(|| above.observer.clone());
@@ -195,7 +195,7 @@ impl SupervisorSpec {
         self.init.as_deref()
     }
 
-    /// Whether it is to be started now; see [`SupervisorSpec::only_if`].
+    /// Returns whether it is to be started now; see [`SupervisorSpec::only_if`].
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted())
     }

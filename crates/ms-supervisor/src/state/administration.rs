@@ -64,7 +64,7 @@ impl Administration {
         self.arriving.remove(&ticket)
     }
 
-    /// Whether a child of this name is being added.
+    /// Returns whether a child of this name is being added.
     pub(crate) fn is_arriving(&self, name: &str) -> bool {
         self.arriving.values().any(|(other, _)| other.as_str() == name)
     }
@@ -80,7 +80,7 @@ impl Administration {
         }
     }
 
-    /// The options of all dynamic children: one copy for however many there are.
+    /// Returns the options of all dynamic children: one copy for however many there are.
     pub(crate) fn template_options(
         &mut self,
         make: impl FnOnce() -> ChildOptions,

@@ -84,8 +84,9 @@ struct Rare {
 }
 
 impl Child {
-    /// A child that was not started yet. A `lasting` one goes on in its cell in each life of the
-    /// supervisor (X6). One that was added at run time vanishes with the life it was added to (G6).
+    /// Makes a child that was not started yet. A `lasting` one goes on in its cell in each life of
+    /// the supervisor (X6). One that was added at run time vanishes with the life it was added to
+    /// (G6).
     pub(crate) fn new(key: ChildKey, path: ActorPath, parts: ChildParts, lasting: bool) -> Self {
         Self {
             key,
@@ -122,7 +123,7 @@ impl Child {
         self.cell.as_ref()
     }
 
-    /// A reference to the actor that holds none of the supervisor's levers.
+    /// Returns a reference to the actor that holds none of the supervisor's levers.
     pub(crate) fn actor(&self) -> Option<AnyRef> {
         self.cell.as_ref().map(ChildCell::any)
     }
@@ -139,7 +140,7 @@ impl Child {
         self.starts
     }
 
-    /// Which life of its cell the present start has led to.
+    /// Returns which life of its cell the present start has led to.
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.starts.incarnation()
     }
@@ -152,22 +153,23 @@ impl Child {
         self.cell.as_ref().is_some_and(|cell| cell.is_alive())
     }
 
-    /// Whether it is to run at all now; see [`SupervisorSpec::only_if`].
+    /// Returns whether it is to run at all now; see [`SupervisorSpec::only_if`].
     pub(crate) fn is_wanted(&self) -> bool {
         self.subtree.as_ref().is_none_or(|subtree| subtree.spec.is_wanted())
     }
 
-    /// Why its last life ended, if it had one.
+    /// Returns why its last life ended, if it had one.
     pub(crate) fn last_exit(&self) -> Option<ExitReason> {
         self.cell.as_ref().and_then(|cell| cell.last_exit())
     }
 
-    /// Whether the start of this number is still under way, with an actor that can be killed.
+    /// Returns whether the start of this number is still under way, with an actor that can be
+    /// killed.
     pub(crate) fn is_starting(&self, number: StartNumber) -> bool {
         self.starts.number() == number && !self.acknowledged && self.is_alive()
     }
 
-    /// How long it has been at one message, if it has a heartbeat, is at one and is not yet
+    /// Returns how long it has been at one message, if it has a heartbeat, is at one and is not yet
     /// given up.
     pub(crate) fn silence(&self) -> Option<Silence> {
         let heartbeat = self.options.heartbeat()?;
@@ -178,8 +180,8 @@ impl Child {
         counts.then_some(Silence { key: self.key, heartbeat, lasted })
     }
 
-    /// The cell, made at the first start. A lasting child that had one in an earlier life of its
-    /// supervisor gets that back from `kept`.
+    /// Returns the cell, which is made at the first start. A lasting child that had one in an
+    /// earlier life of its supervisor gets that back from `kept`.
     pub(crate) fn make_cell(
         &mut self,
         node: &Node,
@@ -248,7 +250,7 @@ impl Child {
         self.cell.as_ref().is_some_and(|cell| cell.start_info().is_some())
     }
 
-    /// Whether a start whose thread was lost is to be begun anew. Counts it, if so.
+    /// Returns whether a start whose thread was lost is to be begun anew. Counts it, if so.
     pub(crate) fn may_repeat_lost_start(&mut self) -> bool {
         let lost_starts = &mut self.rare().lost_starts;
         let repeats = *lost_starts < MAX_LOST_STARTS;

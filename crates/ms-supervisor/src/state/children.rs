@@ -12,6 +12,7 @@ use super::child::Child;
 #[derive(Default)]
 pub(crate) struct Children {
     slots: Vec<Option<Child>>,
+    // Not std's hasher: SipHash was a measurable part of the start of a child.
     names: HashMap<ChildId, ChildKey, RandomState>,
     /// Those that may stay down: they ended, did not start, or are being stopped.
     maybe_down: Vec<ChildKey>,
@@ -58,7 +59,7 @@ impl Children {
         self.slots.iter().flatten()
     }
 
-    /// The policy's refusal of a command, with the incarnations that callers know.
+    /// Returns the policy's refusal of a command, with the incarnations that callers know.
     pub(crate) fn refusal(&self, error: CommandError) -> CommandError {
         match &error {
             CommandError::AlreadyStarted { key, .. } => match self.get(*key) {

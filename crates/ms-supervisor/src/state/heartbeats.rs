@@ -15,12 +15,12 @@ pub(crate) struct Heartbeats {
 }
 
 impl Heartbeats {
-    /// The time between two regular looks, if there are any.
+    /// Returns the time between two regular looks, if there are any.
     pub(crate) fn every(&self) -> Option<Duration> {
         self.regular.map(|(every, _)| every)
     }
 
-    /// Whether the regular looks are at least that frequent.
+    /// Returns whether the regular looks are at least that frequent.
     pub(crate) fn are_watched(&self, every: Duration) -> bool {
         self.every().is_some_and(|present| present <= every)
     }
@@ -47,7 +47,7 @@ impl Heartbeats {
         self.looks += 1;
     }
 
-    /// How many regular looks there were.
+    /// Returns how many regular looks there were.
     pub(crate) fn looks(&self) -> u64 {
         self.looks
     }

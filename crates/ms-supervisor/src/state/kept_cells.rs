@@ -45,7 +45,7 @@ struct Leftover {
 }
 
 impl Leftover {
-    /// Those that run, supervisors before what is below them.
+    /// Returns the actors that run, supervisors before what is below them.
     fn running(&self) -> Vec<ChildCell> {
         let mut running: Vec<_> =
             self.cells.iter().filter(|cell| cell.is_alive()).cloned().collect();
@@ -55,7 +55,7 @@ impl Leftover {
 }
 
 impl KeptCells {
-    /// The cell of a child, and what it keeps itself where it is a supervisor.
+    /// Returns the cell of a child, and what it keeps itself where it is a supervisor.
     pub(crate) fn get(&self, id: &ChildId) -> Option<(ChildCell, Option<Self>)> {
         self.with(|inner| Some((inner.cells.get(id)?.clone(), inner.below.get(id).cloned())))
     }
@@ -93,7 +93,7 @@ impl KeptCells {
         }
     }
 
-    /// All kept actors that run, and those below them.
+    /// Adds all kept actors that run, and those below them.
     fn running(&self, running: &mut Vec<ChildCell>) {
         let below = self.with(|inner| {
             running.extend(inner.cells.values().filter(|cell| cell.is_alive()).cloned());
@@ -105,7 +105,7 @@ impl KeptCells {
         below.iter().for_each(|below| below.running(running));
     }
 
-    /// Why the supervisor's children ended.
+    /// Returns the records of why the supervisor's children ended.
     pub(crate) fn why(&self) -> &WhyRecords {
         &self.0.why
     }
@@ -134,14 +134,14 @@ impl KeptCells {
         }
     }
 
-    /// The supervisor ends: does what was put off until then.
+    /// Does what was put off until the supervisor ends.
     pub(crate) fn owner_ended(&self) {
         if let Some(reason) = self.with(|inner| inner.close_at_end.take()) {
             self.close(&reason);
         }
     }
 
-    /// Has all cells refuse mail: the supervisor stays down for now.
+    /// Makes all cells refuse mail: the supervisor stays down for now.
     pub(crate) fn refuse(&self, reason: &ExitReason) {
         // Copies: refusing drops messages, whose own code is not to run under the lock.
         let (cells, below): (Vec<ChildCell>, Vec<Self>) = self.with(|inner| {

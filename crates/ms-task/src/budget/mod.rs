@@ -17,7 +17,7 @@ pub use kept::{BudgetStore, KeptUsage};
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     accounts: BTreeMap<ActorPath, BTreeMap<String, Usage>>,
-    /// What was permitted beyond the limits that accounts were opened with.
+    /// By how much the limits were raised since the accounts were opened.
     raised: BTreeMap<ActorPath, BTreeMap<String, u64>>,
     /// Accounts that are not kept as they are now.
     changed: BTreeSet<ActorPath>,
@@ -57,6 +57,7 @@ impl Ledger {
         let within = self.accounts.iter_mut().filter(|(path, _)| agent.is_within(path));
         for (path, usage) in within.filter_map(|(path, units)| Some((path, units.get_mut(unit)?))) {
             usage.used = usage.used.saturating_add(amount);
+            // Looked up first: `insert` alone would clone the path for every message.
             if !self.changed.contains(path) {
                 self.changed.insert(path.clone());
             }
@@ -71,6 +72,7 @@ impl Ledger {
     /// Returns the outermost account of an agent that is used up.
     #[must_use]
     pub fn over(&self, agent: &ActorPath) -> Option<OverBudget> {
+        // The map is sorted by path, so the outermost account comes first.
         let mut within = self.accounts.iter().filter(|(path, _)| agent.is_within(path));
         within.find_map(|(path, units)| used_up(path, units))
     }
@@ -88,7 +90,8 @@ impl Ledger {
         self.accounts.get(account)
     }
 
-    /// Permits more, of units that are limited already. False when there is no such account.
+    /// Raises the limits of units that have one already. Returns false when there is no such
+    /// account.
     pub fn raise(&mut self, account: &ActorPath, more: &Budget) -> bool {
         let Some(units) = self.accounts.get_mut(account) else { return false };
         let raised = self.raised.entry(account.clone()).or_default();
@@ -103,8 +106,8 @@ impl Ledger {
         true
     }
 
-    /// Goes on from what was kept, where an account that is open limits the unit. For a ledger
-    /// on which nothing was drawn yet.
+    /// Adds what was kept to the accounts that are open and limit its unit. Only for a ledger that
+    /// nothing has been drawn from yet.
     pub fn restore(&mut self, kept: &[KeptUsage]) {
         for KeptUsage { account, unit, used, raised } in kept {
             let units = self.accounts.get_mut(account);

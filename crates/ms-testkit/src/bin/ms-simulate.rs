@@ -159,7 +159,7 @@ fn report_small(script: &Script) {
     }
 }
 
-/// What many seeds came to.
+/// The sums over many seeds.
 #[derive(Default)]
 struct Total {
     seeds: u64,
@@ -280,6 +280,7 @@ fn watch(at: &[Mutex<(u64, Instant)>], done: &AtomicBool) {
         std::thread::sleep(Duration::from_millis(50));
         for player in at {
             let (seed, since) = *player.lock().unwrap_or_else(PoisonError::into_inner);
+            // 0 stands for a player that has not begun.
             if seed != 0 && since.elapsed() > STUCK && !done.load(Ordering::Acquire) {
                 eprintln!("seed {seed} has not ended in {STUCK:?}");
                 std::process::exit(3);

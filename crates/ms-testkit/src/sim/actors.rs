@@ -13,7 +13,7 @@ use ms_worker::{Agent, AgentRef, Cx, Handles, InitError, agent_blueprint};
 use super::script::{Act, Kind, LeafPlan, Trick};
 use super::world::{Bulletin, Path, Ports, Work, World};
 
-/// Has an agent play a trick later, in a handler of its own.
+/// Makes an agent play a trick later, in a handler of its own.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Later(Trick);
@@ -148,7 +148,7 @@ async fn perform(world: World, id: usize, act: Act) -> u64 {
     id as u64
 }
 
-/// How far a delayed stop has come.
+/// The stage of a delayed stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     No,

@@ -27,6 +27,7 @@ pub fn generate(seed: u64) -> Script {
         restart: Restart::Permanent,
         ..maker.supervisor_options(AutoShutdown::Never)
     };
+    // A root that does not start tests nothing.
     root.tricks.clear();
     if root.strategy == Strategy::SimpleOneForOne {
         root.strategy = Strategy::OneForOne;

@@ -214,6 +214,7 @@ impl Player {
 
     /// Asks, and drops the future of the ask after `ms` milliseconds.
     fn ask_and_leave(&self, to: &str, act: &Act, ms: u64) {
+        // A deadline that is never reached: the ask is given up before.
         let Some(asking) = self.ask(to, act, ms + 60_000) else { return };
         actix_rt::spawn(async move {
             tokio::time::sleep(Duration::from_millis(ms)).await;

@@ -37,7 +37,7 @@ impl Plan {
         }
     }
 
-    /// Returns how its supervisor treats it.
+    /// Returns its options as a child.
     #[must_use]
     pub fn options(&self) -> &ChildOptions {
         match self {
@@ -47,12 +47,12 @@ impl Plan {
     }
 }
 
-/// How a supervisor treats a child.
+/// The options of a child.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChildOptions {
     /// Restart type.
     pub restart: Restart,
-    /// How it is stopped.
+    /// The way it is stopped.
     pub shutdown: Shutdown,
     /// Whether its end counts for automatic shutdown.
     pub significant: bool,
@@ -73,7 +73,7 @@ pub struct SupPlan {
     pub period: u64,
     /// Whether it ends with its significant children.
     pub auto: AutoShutdown,
-    /// How its own supervisor treats it.
+    /// Its options as a child of its own supervisor.
     pub options: ChildOptions,
     /// Its children. A dynamic supervisor has one: the template.
     pub children: Vec<Plan>,
@@ -81,7 +81,7 @@ pub struct SupPlan {
     pub tricks: Vec<(u64, Trick)>,
 }
 
-/// What a leaf is made of.
+/// The kind of a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// An actor with the kernel's context (tier 1).
@@ -101,13 +101,13 @@ pub enum Kind {
 pub struct LeafPlan {
     /// Its name.
     pub name: String,
-    /// What it is made of.
+    /// Its kind.
     pub kind: Kind,
-    /// How its supervisor treats it.
+    /// Its options as a child.
     pub options: ChildOptions,
     /// The bound of its mailbox.
     pub capacity: usize,
-    /// What happens over the bound.
+    /// The policy of its mailbox at the bound.
     pub overflow: Full,
     /// Its mailbox is kept over a crash.
     pub keep: bool,
@@ -117,7 +117,7 @@ pub struct LeafPlan {
     pub refuse_while_down: bool,
     /// It has heartbeats, so that a second at one message counts as a hang.
     pub heartbeat: bool,
-    /// How long its init may take, in milliseconds.
+    /// Longest init, in milliseconds.
     pub start_timeout: u64,
     /// What goes wrong, and in which of its lives, counted from 1.
     pub tricks: Vec<(u64, Trick)>,
@@ -254,11 +254,11 @@ pub enum Act {
 pub struct Step {
     /// What is done.
     pub what: What,
-    /// How long to wait before the next step.
+    /// The pause before the next step.
     pub then: Pause,
 }
 
-/// How long to wait between two steps.
+/// The pause between two steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pause {
     /// Not at all.

@@ -4,7 +4,16 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::gateway::Gate;
+/// Whether requests that do work are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Bound, and answering health only: the node is starting.
+    Starting,
+    /// Taking work.
+    Serving,
+    /// Finishing what is in hand, taking nothing new.
+    Draining,
+}
 
 /// A future that ends when a gate has closed.
 pub type Closed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;

@@ -49,7 +49,7 @@ impl FromRequestParts<Routes> for Asker {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, routes: &Routes) -> Result<Self, Infallible> {
-        let shown = match (parts.extensions.get::<Pass>(), parts.extensions.get::<Peer>()) {
+        let credential = match (parts.extensions.get::<Pass>(), parts.extensions.get::<Peer>()) {
             (Some(_), Some(Peer(peer))) => {
                 let name = format!("http {}", peer.ip());
                 Credential::Known(Principal { name, role: Role::Client })
@@ -57,7 +57,7 @@ impl FromRequestParts<Routes> for Asker {
             // A probe passes the guard without being asked who it is.
             _ => Credential::Nothing,
         };
-        let mut caller = Caller::new(Door::Http, shown);
+        let mut caller = Caller::new(Door::Http, credential);
         if let Some(pass) = parts.extensions.get::<Pass>() {
             caller = caller.inside(Box::new(pass.clone()));
         }

@@ -23,6 +23,7 @@ const TOKEN_FILE_MAX: u64 = 4_096;
 
 /// Why a listener does not listen.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BindError {
     /// Open to others, and nobody is asked who they are.
     #[error(
@@ -150,10 +151,10 @@ impl Token {
         good.then(|| Self(Arc::new(ArcSwap::from_pointee(Zeroizing::new(text.to_owned())))))
     }
 
-    /// Whether `shown` is this token, in a time that tells nothing but its length.
+    /// Returns whether `given` is this token, in a time that depends on its length alone.
     #[must_use]
-    pub fn admits(&self, shown: &str) -> bool {
-        self.0.load().as_bytes().ct_eq(shown.as_bytes()).into()
+    pub fn admits(&self, given: &str) -> bool {
+        self.0.load().as_bytes().ct_eq(given.as_bytes()).into()
     }
 
     /// Takes the other's text over, for all clones: from now on the old one is refused.
@@ -236,8 +237,8 @@ mod tests {
         for addr in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
             let error = open(addr, Access::Loopback, true).expect_err("refused");
             assert_eq!(error.code(), 78);
-            let told = error.to_string();
-            assert!(told.contains(AUTH_KEY) && told.contains(TLS_KEY), "{told}");
+            let text = error.to_string();
+            assert!(text.contains(AUTH_KEY) && text.contains(TLS_KEY), "{text}");
             assert!(open(addr, Access::Token(token()), false).is_err());
             assert!(open(addr, Access::Token(token()), true).is_ok());
         }

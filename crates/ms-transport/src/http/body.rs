@@ -105,8 +105,8 @@ async fn arrive(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
             Err(Problem::new(&MALFORMED, format!("the body ended early: {error}")).closing())
         }
         Err(_) => {
-            let told = format!("the body was not there within {:?}", limits.body_within);
-            Err(Problem::new(&SLOW_BODY, told).closing())
+            let detail = format!("the body was not there within {:?}", limits.body_within);
+            Err(Problem::new(&SLOW_BODY, detail).closing())
         }
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn complete(document: &mut OpenApi, access: &Access) {
 
 fn answers(operation: &mut Operation, work: bool, token: bool) {
     let body = operation.request_body.is_some();
-    let told = |common: &&Common| match (common.on, common.status) {
+    let applies = |common: &&Common| match (common.on, common.status) {
         (_, "401") => work && token,
         (_, "403") => work && !token,
         (On::All, _) => true,
@@ -84,7 +84,7 @@ fn answers(operation: &mut Operation, work: bool, token: bool) {
         (On::Body, _) => body,
     };
     let responses = &mut operation.responses.responses;
-    for Common { status, why, .. } in COMMON.iter().filter(told) {
+    for Common { status, why, .. } in COMMON.iter().filter(applies) {
         responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(problem(status, why)));
     }
 }

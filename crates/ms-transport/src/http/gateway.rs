@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::accept::HttpService;
-use super::admission::Admission;
+use super::admission::{Admission, Gate};
 use super::bind::{Access, Bind, BindError};
 use super::limits::HttpLimits;
 
@@ -24,17 +24,6 @@ pub use ms_net::Drained;
 
 /// How long requests in progress may take when the gateway is stopped without a [`Drain`].
 const STOP_WITHIN: Duration = Duration::from_secs(4);
-
-/// Whether requests that do work are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// Bound, and answering health only: the node is starting.
-    Starting,
-    /// Taking work.
-    Serving,
-    /// Finishing what is in hand, taking nothing new.
-    Draining,
-}
 
 /// What the gateway and its requests share: limits, and who may come in.
 pub(super) struct Shared {

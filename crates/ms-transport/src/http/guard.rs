@@ -15,10 +15,11 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::accept::Peer;
+use super::admission::Gate;
 use super::asker::Pass;
 use super::bind::Access;
 use super::framing::Exchange;
-use super::gateway::{Gate, Shared};
+use super::gateway::Shared;
 use super::problem::{
     FOREIGN, MALFORMED_REQUEST, NOT_SERVING, OVERLOADED, Problem, TIMED_OUT, UNAUTHENTICATED,
 };
@@ -134,7 +135,7 @@ fn known(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem>
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     match access {
         Access::Token(token) => match text(header::AUTHORIZATION).and_then(bearer) {
-            Some(shown) if token.admits(shown) => Ok(()),
+            Some(given) if token.admits(given) => Ok(()),
             _ => Err(Problem::new(&UNAUTHENTICATED, "no or a wrong token was shown")),
         },
         // Without a token a web page that is open on this machine must not be let in: neither by
@@ -176,11 +177,11 @@ fn local(authority: &str) -> bool {
 }
 
 fn closed(gate: Gate) -> Problem {
-    let told = match gate {
+    let detail = match gate {
         Gate::Starting => "the node has not finished its start",
         Gate::Serving | Gate::Draining => "the node is stopping",
     };
-    Problem::new(&NOT_SERVING, told).retry_after(COME_AGAIN).closing()
+    Problem::new(&NOT_SERVING, detail).retry_after(COME_AGAIN).closing()
 }
 
 fn request_id(headers: &HeaderMap) -> String {

@@ -238,9 +238,9 @@ mod tests {
             (format!("{post}{}", "X: y\r\n".repeat(10).trim_end()), 431, "header lines"),
             (format!("{post}X: {}", "y".repeat(1_024)), 431, "longer"),
         ] {
-            let (found, told) = why(&head);
-            assert_eq!(found, status, "{head:?}: {told}");
-            assert!(told.contains(hint), "{head:?}: {told}");
+            let (found, detail) = why(&head);
+            assert_eq!(found, status, "{head:?}: {detail}");
+            assert!(detail.contains(hint), "{head:?}: {detail}");
         }
     }
 

@@ -7,8 +7,8 @@ use ms_ops::ops::{Probe, ProbeKind};
 use ms_ops::views::HealthAnswer;
 use utoipa::ToSchema;
 
+use super::admission::Gate;
 use super::asker::{Asker, Routes};
-use super::gateway::Gate;
 use super::problem::Problem;
 
 /// What is known of the health of the node and its components.

@@ -14,7 +14,7 @@ mod gateway;
 mod guard;
 mod head;
 mod health;
-mod integration;
+mod interactions;
 mod limits;
 mod look;
 mod ops;
@@ -39,10 +39,10 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use admission::{Admission, Closed};
+pub use admission::{Admission, Closed, Gate};
 pub use bind::{AUTH_KEY, Access, Bind, BindError, TLS_KEY, Token};
 pub use client::{ClientError, HttpClient, Incoming, Outgoing};
-pub use gateway::{Drain, Drained, Gate, GatewaySpec, HttpGateway, LocalAddr, Serve};
+pub use gateway::{Drain, Drained, GatewaySpec, HttpGateway, LocalAddr, Serve};
 pub use limits::HttpLimits;
 
 use asker::Routes;
@@ -102,7 +102,7 @@ impl Api {
             .routes(routes!(look::tree))
             .routes(routes!(look::services))
             .routes(routes!(look::resources))
-            .routes(routes!(integration::integration))
+            .routes(routes!(interactions::interactions))
             .routes(routes!(events::events))
             .route(ops::PATH, post(ops::call))
             .merge(health_routes())

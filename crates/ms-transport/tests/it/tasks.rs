@@ -152,8 +152,8 @@ fn a_key_or_a_query_where_none_is_taken_is_refused() {
             let path = format!("{path}?dry_run=true");
             let reply = call(rig.addr, method, &path, json, body).await;
             assert_eq!((reply.status, reply.code().as_str()), (400, "bad-parameter"), "{path}");
-            let told = reply.json()["next"].as_str().unwrap().to_owned();
-            assert!(told.contains("leave the query out"), "{told}");
+            let advice = reply.json()["next"].as_str().unwrap().to_owned();
+            assert!(advice.contains("leave the query out"), "{advice}");
         }
         assert_eq!(rig.tasks.count(), 1);
         // An empty one asks for nothing.
@@ -254,7 +254,7 @@ fn path_tricks_name_nothing() {
 }
 
 #[test]
-fn a_store_that_fails_is_told_without_its_paths() {
+fn a_store_that_fails_is_reported_without_its_paths() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         let disk: std::sync::Arc<dyn std::error::Error + Send + Sync> =

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::messages::{Charge, Draw, Drawn, Took, TryDraw};
 use super::{ANSWER_WITHIN, LateRef, LedgerActor};
 
-/// How long an agent waits before it asks a ledger again that did not answer.
+/// Pause before an agent asks a ledger again that did not answer.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// An agent's access to its accounts.

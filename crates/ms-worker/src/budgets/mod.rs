@@ -132,9 +132,9 @@ pub enum BudgetError {
     NoUnit {
         /// The path of the account.
         account: ActorPath,
-        /// Which unit was to be raised.
+        /// The unit that was to be raised.
         unit: String,
-        /// Which are limited.
+        /// The units that are limited.
         known: String,
     },
     /// The actor that owns the accounts does not answer.

@@ -46,7 +46,7 @@ impl Dispatcher {
         }));
     }
 
-    /// Has the store release the assignments that no agent ever heard of.
+    /// Asks the store to release the assignments that no agent ever heard of.
     fn release(&mut self, but: Held, ctx: &mut Context<Self>) {
         self.claims.asked();
         let release = self.spec.store.release_but(but);
@@ -86,6 +86,8 @@ impl Dispatcher {
                 if let Some(left_out) = STORE_FAILS.admit() {
                     tracing::warn!(%error, left_out, "no tasks could be claimed");
                 }
+                // It may have been carried out: before anything else is claimed, what it assigned
+                // is released.
                 if lost {
                     return self.claim(ctx);
                 }

@@ -23,7 +23,7 @@ use super::messages::{StopWork, TouchStore, Wake};
 /// Longest pause between two polls of a task that a caller waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// How long a request is sent again to a store that ended with it in hand. A restart of the
+/// Time for which a request is sent again to a store that ended with it in hand. A restart of the
 /// store takes less, so the caller does not notice.
 const SEND_AGAIN_FOR: Duration = Duration::from_secs(2);
 /// Pause before it is sent again.
@@ -42,7 +42,7 @@ pub enum TaskRefusal {
     /// The task has not ended in time; it goes on.
     #[error("task {id} has not ended within {within:?}; it goes on, look again later")]
     NotYet {
-        /// Which task.
+        /// The id of the task.
         id: TaskId,
         /// The deadline.
         within: Duration,

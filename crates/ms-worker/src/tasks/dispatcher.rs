@@ -51,7 +51,7 @@ pub struct Dispatcher {
     pub(super) looks: u64,
 }
 
-/// When the store is swept next.
+/// The plan for the next sweep of the store.
 #[derive(Debug, Default)]
 pub(super) struct Sweeps {
     pub(super) alarm: Option<(Tick, SpawnHandle)>,

@@ -21,8 +21,7 @@ use super::perform::{Orders, Perform, Performed};
 use super::run::too_long;
 use super::vigil::{SignOfLife, Vigil, overdue};
 
-/// How long beyond its attempt, and how long without a sign of life, the dispatcher waits for an
-/// agent.
+/// Longest wait of the dispatcher for an agent, beyond its attempt and without a sign of life.
 const GRACE: Duration = Duration::from_secs(60);
 /// The limit of the wait for an agent's answer is [`overdue`], which knows of lost time.
 const WITHOUT_END: Duration = Duration::from_secs(366 * 86_400);
@@ -113,6 +112,7 @@ impl Dispatcher {
             }
             Some(Ok(Performed::Dropped)) => None,
             Some(Err(AskError::Exited { reason, .. })) => {
+                // As its supervisor counts, whose intensity a lost arbiter does not use up.
                 crashed = !reason.is_clean() && reason != ExitReason::ArbiterLost;
                 Some(blame(id, token, &reason))
             }
@@ -156,6 +156,7 @@ impl Dispatcher {
         command: TaskCommand,
         ctx: &mut Context<Self>,
     ) {
+        // After anything but a result the task may start again.
         let waits_again = !matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Completed(_)));
         let (store, vigil) = (Arc::clone(&self.spec.store), self.vigil.clone());
         self.reports += 1;

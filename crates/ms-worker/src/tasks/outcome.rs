@@ -23,6 +23,7 @@ pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> Tas
         | ExitReason::InitFailed(_)
         | ExitReason::InitTimeout { .. }
         | ExitReason::HeartbeatLost { .. } => true,
+        // An end that somebody ordered, or that came with the thread, is no attempt of the task's.
         ExitReason::Normal
         | ExitReason::Shutdown
         | ExitReason::ShutdownWith(_)

@@ -28,12 +28,12 @@ use crate::cx::Cx;
 
 /// A lease is renewed so many times before it would end.
 const RENEWALS: u32 = 3;
-/// How often an agent at a task sends a heartbeat: more often than any sensible heartbeat interval.
+/// Interval of the heartbeats of an agent at a task: shorter than any sensible heartbeat interval.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// Pause between two attempts to renew a lease that is over: the store cannot write at present.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// How long an agent that is to stop waits for an entry of its journal to be written.
+/// Longest wait of an agent that is to stop for an entry of its journal to be written.
 const LAST_ENTRY: Duration = Duration::from_secs(1);
 
 impl<G: Performs> Handles<Perform> for G {
@@ -213,6 +213,8 @@ async fn time_is_up(limit: Duration, hold: &Hold<'_>) {
         if Instant::now() >= until && !hold.is_over() {
             return;
         }
+        // At least a millisecond: while the lease is over, the time may be past, and this would
+        // spin.
         sleep_until(until.max(later(Instant::now(), Duration::from_millis(1)))).await;
     }
 }

@@ -18,7 +18,7 @@ use super::vigil::Vigil;
 pub const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// Longest pause between two searches, when nothing happens and none is known.
 pub const IDLE_SWEEP: Duration = Duration::from_secs(60);
-/// How long a dispatcher that ends waits for the tasks in hand: an agent that never comes to an
+/// Longest wait of a dispatcher that ends for the tasks in hand: an agent that never comes to an
 /// `await` is left to its supervisor, and its task is taken back at the next start.
 const HAND_BACK_WITHIN: Duration = Duration::from_secs(4);
 

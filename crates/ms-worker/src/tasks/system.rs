@@ -51,9 +51,9 @@ pub enum TasksError {
     /// A number outside its bounds.
     #[error("{what} must be {bounds}")]
     OutOfBounds {
-        /// Which.
+        /// The setting.
         what: &'static str,
-        /// What is permitted.
+        /// The permitted values.
         bounds: &'static str,
     },
 }

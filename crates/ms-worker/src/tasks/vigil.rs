@@ -78,7 +78,7 @@ impl Vigil {
     }
 }
 
-/// When the arbiter of an agent with a task last ran; shared with the dispatcher.
+/// The last time at which the arbiter of an agent with a task ran; shared with the dispatcher.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SignOfLife(Arc<AtomicU64>);
 

@@ -47,6 +47,7 @@ pub(crate) fn items(trees: &[Tree]) -> Vec<Item<'_>> {
     let mut at = 0;
     while at < trees.len() {
         let attributes = attributes(&trees[at..]);
+        // An attribute is two trees: `#` and its brackets.
         let begin = at + 2 * attributes.len();
         let (visibility, after) = visibility(trees, begin);
         match keyword(&trees[after..]) {
@@ -132,6 +133,7 @@ fn self_type(trees: &[Tree]) -> Option<&str> {
 fn outside_of_angles<'a>(trees: &[&'a Tree]) -> Vec<&'a Tree> {
     let (mut depth, mut kept) = (0_usize, Vec::new());
     for (at, tree) in trees.iter().enumerate() {
+        // The `>` of `->` closes nothing.
         let is_arrow = at > 0 && trees[at - 1].is_mark('-');
         match tree {
             Tree::Mark('<') => depth += 1,

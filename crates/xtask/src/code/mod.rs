@@ -97,6 +97,8 @@ impl Package {
             File::new(path, module, &text)
         });
         let mut files: Vec<File> = files.collect();
+        // `#[cfg(test)] mod x;` is about another file, so this is known only when all files are
+        // read.
         let of_tests = modules_of_tests(&files);
         for file in &mut files {
             let module = file.module.as_ref().filter(|place| !place.beside);

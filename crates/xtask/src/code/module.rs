@@ -90,6 +90,7 @@ impl<'a> Modules<'a> {
         }
         for (import, _) in this.imports.iter().filter(|(_, who)| *who == Visibility::Public) {
             match self.resolve(package, module, &import.path) {
+                // An item of another crate belongs to the public items of that crate.
                 Some(to) if to.package != package => {}
                 Some(to) if to.item.is_none() => {
                     self.public_below(package, &to.module, seen, found);
@@ -163,6 +164,7 @@ impl<'a> Modules<'a> {
             "crate" => self.descend(package, &root(from), rest, depth),
             "self" => self.descend(package, from, rest, depth),
             "super" => self.descend(package, &from[..from.len().checked_sub(1)?], rest, depth),
+            // As in Rust, a name in scope hides the crate of that name.
             name if self.knows(package, from, name, depth) => {
                 self.descend(package, from, path, depth)
             }
@@ -199,6 +201,8 @@ impl<'a> Modules<'a> {
         if this.items.contains_key(name.as_str()) {
             return Some(here(Some(name)));
         }
+        // Before the globs, as in Rust: a name that is imported by itself hides one that a glob
+        // brings in.
         if let Some((import, _)) = this.imports.iter().find(|(import, _)| import.name == *name) {
             let to = self.resolve_at(package, module, &import.path, depth + 1)?;
             return if to.item.is_some() {
@@ -278,6 +282,7 @@ fn note<'a>(trees: &'a [Tree], path: Vec<String>, modules: &mut BTreeMap<Vec<Str
             "use" => module.imports.extend(
                 expand(&item.trees[1..]).into_iter().map(|import| (import, item.visibility)),
             ),
+            // Neither defines a name that a path of a module could lead to.
             "impl" | "macro_rules" => {}
             _ => {
                 module.items.insert(item.name, item.visibility);

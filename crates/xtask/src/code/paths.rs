@@ -103,6 +103,7 @@ fn collect(trees: &[Tree], inline: &[String], names: &mut Names) {
                 imports(&rest[1..], inline, true, names) + 1
             }
             [word, ..] if word.is_word("use") => imports(rest, inline, false, names),
+            // After `Vec::<u8>` or `<T as Trait>` comes the rest of a path, and not another path.
             [word, ..] if word.word().is_some() => {
                 path(rest, at > 0 && trees[at - 1] == Tree::Colons, inline, names)
             }

@@ -153,6 +153,7 @@ fn face<'a>(item: &Item<'a>) -> BTreeSet<&'a str> {
     match item.kind {
         "impl" => {
             let body = item.trees.last().and_then(|tree| tree.group('{')).unwrap_or_default();
+            // The functions of a trait have no `pub` and are as public as the trait.
             let is_of_trait = item.trees.iter().any(|tree| tree.is_word("for"));
             let seen = |one: &Item<'_>| is_of_trait || one.visibility == Visibility::Public;
             let own = items(body).into_iter().filter(seen);

@@ -13,7 +13,7 @@ pub(crate) struct Ratchet {
     pub(crate) file: &'static str,
     /// The things that are counted, in the plural.
     pub(crate) what: &'static str,
-    /// What to do if there are too many.
+    /// The advice if there are too many.
     pub(crate) advice: &'static str,
     pub(crate) count: fn(&Workspace) -> Counts,
 }

@@ -25,7 +25,7 @@ pub(crate) const RATCHET: Ratchet = Ratchet {
     },
 };
 
-/// How a word is compared with an identifier.
+/// The form in which a word is compared with an identifier.
 enum Form {
     /// The word is a part of the identifier, in any case: `kid` is a part of `KidPath` and `old_kid`.
     Part(&'static str),
@@ -161,6 +161,7 @@ fn each_word<'a>(trees: &'a [Tree], use_it: &mut impl FnMut(&'a str, usize)) {
         match tree {
             Tree::Word { text, line } => use_it(text, *line),
             Tree::Group { open, inner } => {
+                // The `#` is one token back in `#[allow(..)]` and two in `#![allow(..)]`.
                 let is_lint = *open == '['
                     && before.iter().flatten().any(|tree: &&Tree| tree.is_mark('#'))
                     && inner.first().and_then(Tree::word).is_some_and(|word| LINTS.contains(&word));

@@ -40,7 +40,8 @@ impl Copy {
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut command = cargo_in(&self.root, args);
         command.env("CARGO_TARGET_DIR", &self.target);
-        // The cargo that runs us has set these variables for this package.
+        // The cargo that runs us has set it for this package, and tests of the copy must not find
+        // files of the working tree by it.
         command.env_remove("CARGO_MANIFEST_DIR");
         command
     }
@@ -63,6 +64,8 @@ fn mirror(from: &Path, to: &Path) -> io::Result<()> {
         let (kind, other) = (entry.file_type()?, to.join(&name));
         if kind.is_dir() {
             mirror(&entry.path(), &other)?;
+        // Compared by content: a checkout gives files new times, and cargo would build them all
+        // again.
         } else if kind.is_file() && fs::read(&other).ok() != Some(fs::read(entry.path())?) {
             fs::copy(entry.path(), &other)?;
         }

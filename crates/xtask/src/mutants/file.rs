@@ -51,6 +51,7 @@ impl Suite {
                 Self::Crate { name, programs, filter },
                 Self::Crate { name: same, programs: these, filter: more },
             ) if name == same && programs == these => {
+                // Without a filter all tests run, and those of the other filter with them.
                 let filter = filter.as_ref().zip(more.as_ref());
                 let filter = filter.map(|(one, two)| match one.contains(two.as_str()) {
                     true => one.clone(),

@@ -47,6 +47,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<End, Error>
         let verdict = trial::try_out(&copy, mutant)?;
         println!("{:<34} {}", mutant.name, verdict.in_short());
         results.push((mutant, verdict));
+        // After each trial, as all of them take an hour or more and may be interrupted.
         report::write(&workspace.root, &all, &results)?;
     }
     println!("\n{}", report::table(&results));

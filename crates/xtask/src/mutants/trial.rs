@@ -85,6 +85,7 @@ pub(crate) fn try_out(copy: &Copy, mutant: &Mutant) -> Result<Verdict, Error> {
     for (path, text) in &changed {
         fs::write(path, text).map_err(Error::from_io)?;
     }
+    // Without `?`: the originals must come back whatever the trial came to.
     let verdict = judge(copy, mutant);
     for (path, text) in originals {
         fs::write(path, text).map_err(Error::from_io)?;
@@ -129,6 +130,7 @@ fn run(copy: &Copy, suite: &Suite) -> Result<Came, Error> {
             let build = copy.cargo(&[&["test", "--quiet", "--no-run"], *what].concat());
             let tests = copy.cargo(&[&["test", "--no-fail-fast"], *what].concat());
             match carry_out(build, tests, LIMIT, failed_test)? {
+                // libtest names no test when one aborts the whole program.
                 Came::Failed(tests) if tests.is_empty() => {
                     Ok(Came::Failed(vec!["the test program died".to_owned()]))
                 }
@@ -204,6 +206,8 @@ fn within(mut command: Command, limit: Duration) -> std::io::Result<Option<(bool
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // A group of its own, so that `stop_group` also reaches the test programs that cargo
+        // starts.
         .process_group(0)
         .spawn()?;
     let readers = [child.stdout.take().map(read), child.stderr.take().map(read)];

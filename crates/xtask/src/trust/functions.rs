@@ -65,6 +65,8 @@ impl Source {
         let (mut found, mut attributes, mut read) = (Vec::new(), Vec::new(), 0);
         for (at, word) in words(code) {
             let skipped = &code[read.min(at)..at];
+            // A field or a statement that ends here takes its attributes with it: they are not
+            // those of the next function.
             if let Some(last) = skipped.rfind([';', '{', '}']) {
                 attributes.clear();
                 note_attributes(code, read + last, at, &mut attributes);

@@ -37,6 +37,7 @@ impl<'a> Known<'a> {
                 *other != at && shared[*other] && sources[*other].package() == source.package()
             });
             let others = others.flat_map(|other| &seen[other]);
+            // A helper of the source itself hides a shared one of the same name.
             let others = others.filter(|one| !own.contains(&*one.name));
             let all: Vec<&Seen<'_>> = seen[at].iter().chain(others).collect();
             asserting.insert(&*source.path, spread(&all, |one| one.asserts));

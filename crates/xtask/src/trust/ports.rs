@@ -13,6 +13,7 @@ const HOSTS: &[&str] = &[
     "[::]",
     "LOCALHOST",
     "UNSPECIFIED",
+    // As in `SocketAddr::from(([127, 0, 0, 1], 80))`.
     "127, 0, 0, 1]",
 ];
 /// Beginnings of settings that give a server its address.

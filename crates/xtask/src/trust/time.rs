@@ -76,6 +76,7 @@ fn upper_bounds(code: &str) -> Vec<usize> {
             }
         }
     }
+    // An exact time is an upper bound as well.
     for (at, given) in calls(code, "assert_eq") {
         let is_passed = |(_, word)| PASSED.contains(&word);
         if words(&code[given]).any(is_passed) {
@@ -101,6 +102,7 @@ fn condition(given: &str) -> &str {
 
 /// Says whether a condition bounds a time from above: `time < x`, `x > time`, `(a..b).contains(&time)`.
 fn bounds(part: &str, is_time: impl Fn(&str) -> bool) -> bool {
+    // These signs compare nothing.
     let plain = part.replace("::<", "  ").replace("->", "  ").replace("=>", "  ");
     let less = plain.split_once('<').is_some_and(|(left, _)| is_time(left));
     let more = plain.split_once('>').is_some_and(|(_, right)| is_time(right));
@@ -138,6 +140,7 @@ fn races(code: &str) -> Vec<usize> {
             let rest = code[end..].trim_start();
             let rest = rest.strip_prefix(".await").unwrap_or(rest).trim_start();
             let must = [".expect(", ".unwrap(", "?"].iter().any(|end| rest.starts_with(end));
+            // Such a test wants the time to run out, which it also does on a slow machine.
             let gives_up = statement(code, at).contains(".is_none()");
             if must && !gives_up && is_short(&code[given]) {
                 found.push(at);

@@ -1,3 +1,4 @@
 //! The integration tests of `xtask`, in one program: the commands as a developer runs them.
 
 mod coverage;
+mod surface;

@@ -43,7 +43,7 @@ thread_local! {
     static DESK: RefCell<Desk> = RefCell::default();
 }
 
-/// Has `waker` woken at `deadline`. `None`: use a timer.
+/// Enters `waker` to be woken at `deadline`. Returns `None` where a timer is needed.
 pub(crate) fn enter(deadline: Instant, waker: &Waker) -> Option<Place> {
     // What an earlier system left behind is dropped where nothing is borrowed.
     let (place, _left) = DESK.with_borrow_mut(|desk| {
@@ -59,7 +59,7 @@ pub(crate) fn enter(deadline: Instant, waker: &Waker) -> Option<Place> {
     Some(place)
 }
 
-/// A timer for a thread without a queue.
+/// Makes a timer for a thread without a queue.
 pub(crate) fn timer(deadline: Instant) -> Sleep {
     count_timer();
     sleep_until(deadline)
@@ -110,8 +110,9 @@ impl Place {
         drop(earlier);
     }
 
-    /// A future that was moved to another thread leaves a stale place behind: it wakes for
-    /// nothing, once. So does one that is dropped while the queue is looked at.
+    /// Changes the place, if it is one of this thread. A future that was moved to another thread
+    /// leaves a stale place behind, which wakes for nothing, once. So does one that is dropped
+    /// while the queue is looked at.
     fn with(&self, change: impl FnOnce(&mut Queue) -> Option<Waker>) -> Option<Waker> {
         let entered = |desk: &RefCell<Desk>| {
             let mut desk = desk.try_borrow_mut().ok()?;

@@ -1,8 +1,8 @@
-//! Deadlines and whom to wake at them, in order: pure, without a clock and without a timer.
+//! Deadlines in order, each with its waker. Pure: it has no clock and no timer.
 //!
 //! Deadlines of one limit come in order, so a new place goes to the end of a chain whose last
-//! deadline is no later. A few limits at once have a chain each, and entering and leaving costs
-//! a few words however many stand there. What fits no chain stands in a sorted set.
+//! deadline is no later. A few limits at once have a chain each, and to enter or leave costs a few
+//! words, however many wait. A deadline that fits no chain goes into a sorted set.
 
 use std::collections::BTreeSet;
 use std::task::Waker;
@@ -64,7 +64,7 @@ impl Default for Queue {
 }
 
 impl Queue {
-    /// Has `waker` given out at `deadline`, unless the place is left before.
+    /// Enters `waker` to be given out at `deadline`, unless the place is left before.
     pub(super) fn enter(&mut self, deadline: Instant, waker: Waker) -> Key {
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
@@ -94,7 +94,7 @@ impl Queue {
         Key { at, number }
     }
 
-    /// Of the chains that end no later than `deadline` the one that ends last, so that those
+    /// Returns the chain that ends last of those that end no later than `deadline`, so that those
     /// of shorter limits stay fit for shorter limits; an empty one otherwise.
     fn chain_for(&self, deadline: Instant) -> Option<usize> {
         let ends = self.chains.iter().map(|chain| self.places.get(chain.last as usize));
@@ -171,7 +171,7 @@ impl Queue {
         due
     }
 
-    /// The next deadline.
+    /// Returns the next deadline.
     pub(super) fn next(&self) -> Option<Instant> {
         self.first().map(|(deadline, _)| deadline)
     }

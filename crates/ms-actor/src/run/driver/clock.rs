@@ -16,9 +16,10 @@ pub(super) struct TurnClock {
 }
 
 impl TurnClock {
-    /// How long the turn has kept its thread, in nanoseconds, as far as it is known.
+    /// Returns how long the turn has kept its thread, in nanoseconds, as far as it is known.
     pub(super) fn busy(&self, node: &Node) -> u64 {
         match self.precise {
+            // It stands for the turns that are not timed.
             Some(began) => nanos(began.elapsed()) * u64::from(TIME_EVERY),
             None => node.coarse().saturating_sub(self.coarse),
         }

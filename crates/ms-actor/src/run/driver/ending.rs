@@ -24,6 +24,8 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         if let Some(raw) = self.drop_instance()
             && reason.is_clean()
         {
+            // Only a clean reason is replaced by a panic in a `Drop`: an actor that crashed keeps the
+            // first cause.
             reason = ExitReason::Panicked(Arc::new(raw.into_record("drop", None)));
         }
         if let Some(end) = end {
@@ -64,8 +66,8 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Run<A> {
-    /// `ctx.terminate()`, `fail`, `exit_with`: no `stopping()`; `stopped()` as in actix,
-    /// unless the actor failed.
+    /// Ends the actor after `ctx.terminate()`, `fail` or `exit_with`: without `stopping()`, and
+    /// with `stopped()`, as in actix, unless the actor failed.
     pub(super) fn terminated(&mut self, actor: &mut A) -> Turn {
         if let Some(raw) = self.ctx.rare_if_any().and_then(|rare| rare.crashed.take()) {
             let record = raw.into_record("detached response", self.ctx.handling);

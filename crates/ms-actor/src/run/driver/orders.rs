@@ -88,6 +88,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     }
 
     fn order_stop(&mut self, reason: ExitReason) {
+        // A suspended actor would run neither its hooks nor what is to be drained.
         self.suspend(false);
         self.cell.core.set_lifecycle(Lifecycle::Stopping);
         if self.cell.core.mailbox_spec.drain_on_stop {
@@ -118,6 +119,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         if let Some(mut trap) = self.ctx.rare_if_any().and_then(|rare| rare.trap.take()) {
             self.during = During::Trap;
             trap(actor, &mut self.ctx, ExitSignal { from, reason });
+            // Unless the handler has set another one.
             self.ctx.rare().trap.get_or_insert(trap);
             return None;
         }
@@ -133,6 +135,8 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         match fault {
             Fault::Panic => panic!("injected fault"),
             Fault::Block(time) => {
+                // It ends nothing by itself: whoever gives the actor up meanwhile looks at the
+                // cell's mark.
                 self.ctx.injected = false;
                 self.cell.core.block(time);
             }

@@ -57,7 +57,7 @@ impl<A: Actor<Context = Context<A>>> Future for Driver<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Drop for Driver<A> {
-    /// Only an arbiter that ends drops a run loop that is not done.
+    /// Ends a run loop that is not done: its arbiter ends.
     fn drop(&mut self) {
         if !self.run.done {
             self.finish(ExitReason::ArbiterLost);

@@ -37,7 +37,7 @@ impl Types {
         self.others.push((message, 1));
     }
 
-    /// The counts, the largest first.
+    /// Returns the counts, the largest first.
     pub(super) fn counts(&self) -> Vec<TypeCount> {
         let types = std::iter::once(&self.first).chain(&*self.others);
         let mut counts: Vec<_> = types

@@ -124,6 +124,8 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
         let Some(inner) = &mut self.inner else { return Step::Fenced };
         let polled = Pin::new(inner).poll(task);
+        // actix calls `started()` in the first poll of its future and reports nothing of it: that
+        // poll is the init (fact 6).
         if !self.started {
             self.started = true;
             announce_start(&*self.cell, self.incarnation);
@@ -187,8 +189,8 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
     }
 
-    /// actix calls `stopping` and `stopped` when its future is dropped alive, and a
-    /// panic in them while unwinding would abort (fact 3): so it is marked ended first.
+    /// Drops the instance. actix calls `stopping` and `stopped` when its future is dropped alive,
+    /// and a panic in them while unwinding would abort (fact 3), so it is marked as ended first.
     fn drop_instance(&mut self) -> Option<panics::RawPanic> {
         let mut inner = self.inner.take()?;
         panics::drop_caught({

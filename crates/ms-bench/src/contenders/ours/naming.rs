@@ -12,7 +12,7 @@ use crate::peer::{Names, Peer, Publishes};
 const AT_ONCE: usize = 1000;
 
 thread_local! {
-    /// Returns the registry of this sample.
+    /// The registry of this sample.
     static REGISTRY: Registry = Registry::new(RegistryConfig::default());
 }
 

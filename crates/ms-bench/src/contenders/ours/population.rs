@@ -72,6 +72,7 @@ impl Branch {
     fn answer(&mut self, sum: u64) {
         match &mut self.above {
             Above::Root(root) => root.take().into_iter().for_each(|root| answer(root, sum)),
+            // Ten at most are sent to an actor, whose mailbox holds 1,024.
             Above::Node(above) => above.try_tell(Sum(sum)).expect("has room"),
         }
     }

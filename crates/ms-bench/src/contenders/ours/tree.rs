@@ -8,7 +8,7 @@ use ms_actor::Placement;
 use ms_control::Client;
 use ms_core::tree::rows;
 use ms_core::view::TreeNode;
-use ms_runtime::{ControlAt, RunConfig, Runtime};
+use ms_runtime::{ControlEndpoint, RunConfig, Runtime};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -65,7 +65,7 @@ async fn start(socket: &std::path::Path, actors: u64) -> Runtime {
         .child(ChildSpec::supervisor(SupervisorSpec::dynamic("pool", spec)))
         .child(other);
     let config = RunConfig::new("bench").arbiters(1);
-    let config = config.control(ControlAt::Path(socket.to_owned()));
+    let config = config.control(ControlEndpoint::Path(socket.to_owned()));
     let runtime = Runtime::start(config, |_| tree).await.expect("starts");
     let pool = runtime.root().supervisor("pool").await.expect("there");
     for _ in 0..actors {

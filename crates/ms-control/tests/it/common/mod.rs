@@ -34,11 +34,11 @@ pub const MEETING: usize = 30;
 /// Answers `info` at once, hangs on `/root/hung`, panics on `/root/bug`,
 /// answers far too much on `/root/huge`; streams `since_seq` events, and trees that are none.
 pub fn desk() -> Desk {
-    desk_told(Arc::default())
+    desk_with(Arc::default())
 }
 
 /// The same; `slow` is told when `/root/slow` was asked.
-pub fn desk_told(slow: Arc<Notify>) -> Desk {
+pub fn desk_with(slow: Arc<Notify>) -> Desk {
     let meeting = Arc::new(Barrier::new(MEETING));
     Desk::builder(Table::standard())
         .provide::<Info, _>(|asked, Info {}| async move { Ok(info(&asked)) })

@@ -20,9 +20,9 @@ use super::paths::{PathHealth, ReadinessPath};
 use super::round::{Look, Looked, ask_all};
 use super::view;
 use crate::node::events_of;
-use crate::service::integration::{Calls, Fact, HealthNews};
+use crate::service::interactions::{Calls, Fact, HealthNews};
 use crate::service::logic::health::{
-    HEALTH_CHANGED, HealthBook, Probe, RoundTime, SystemHealthReport,
+    HEALTH_CHANGED, HealthState, Probe, RoundTime, SystemHealthReport,
 };
 use crate::service::logic::interactions::CallOutcome;
 use crate::service::settings::HealthSettings;
@@ -54,7 +54,7 @@ pub(crate) struct HealthActor {
     pub(super) checks: Vec<CheckSpec>,
     pub(super) paths: Vec<Arc<dyn ReadinessPath>>,
     calls: Calls,
-    pub(super) book: HealthBook,
+    pub(super) book: HealthState,
     pub(super) startup: Probe,
     /// Bad looks of the startup probe.
     pub(super) overdue: u32,
@@ -81,7 +81,7 @@ impl HealthActor {
         let settings = *wiring.health_settings();
         // A life after a crash goes on with what the one before it had come to.
         let before = wiring.verdicts();
-        let mut book = HealthBook::new(settings.readiness.failure_threshold);
+        let mut book = HealthState::new(settings.readiness.failure_threshold);
         for check in &checks {
             if let Err(error) = book.add(check.id.as_str(), check.criticality) {
                 // The plan of the boot has no duplicates, and no more than the book holds.
@@ -239,7 +239,7 @@ impl HealthActor {
             return;
         }
         let news = HealthNews { at, facts };
-        let told = self.wiring.handles().map(|handles| handles.integration.try_tell(news));
+        let told = self.wiring.handles().map(|handles| handles.interactions.try_tell(news));
         if !matches!(told, Some(Ok(()))) {
             // The next round says again how all components are.
             self.calls.lose();

@@ -18,7 +18,7 @@ use ms_actor::{MailboxSpec, Placement, StateValue};
 use ms_control::Client;
 use ms_core::view::{Mark, TreeNode};
 use ms_core::{ActorPath, Restart};
-use ms_runtime::{ControlAt, RunConfig, Runtime};
+use ms_runtime::{ControlEndpoint, RunConfig, Runtime};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -111,7 +111,10 @@ pub fn tree() -> SupervisorSpec {
 }
 
 pub fn config(socket: &Path) -> RunConfig {
-    RunConfig::new("test").arbiters(2).quiet_panics().control(ControlAt::Path(socket.to_owned()))
+    RunConfig::new("test")
+        .arbiters(2)
+        .quiet_panics()
+        .control(ControlEndpoint::Path(socket.to_owned()))
 }
 
 /// A running node and where its endpoint is.

@@ -16,7 +16,7 @@ use actix::System;
 use ms_actor::NodeConfig;
 use ms_core::health::HealthResult;
 use ms_runtime::{
-    Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
+    Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlEndpoint,
     ReloadOutcome, RunConfig, Settings, StateSnapshot,
 };
 
@@ -162,14 +162,14 @@ impl Parts {
 
 /// A node on one thread, in virtual time.
 pub fn virtual_settings() -> Settings {
-    let mut run = RunConfig::new("test").control(ControlAt::Off);
+    let mut run = RunConfig::new("test").control(ControlEndpoint::Off);
     run.node = NodeConfig { name: "test".to_owned(), ..NodeConfig::single_arbiter() };
     Settings::of(run)
 }
 
 /// A node with threads, in real time.
 pub fn real_settings() -> Settings {
-    Settings::of(RunConfig::new("test").arbiters(2).quiet_panics().control(ControlAt::Off))
+    Settings::of(RunConfig::new("test").arbiters(2).quiet_panics().control(ControlEndpoint::Off))
 }
 
 /// Runs a test in virtual time, which passes when nothing else can.

@@ -94,6 +94,7 @@ impl World {
     /// Notes that an instance is told to stop. `reason` is given if its context has one.
     pub(crate) fn stopping(&self, id: usize, reason: Option<&ExitReason>) {
         self.hook(id, "stopping", 0);
+        // Only a supervisor gives this reason; other stops have no order.
         if reason == Some(&ExitReason::Shutdown) {
             self.lock().check_stop_order(id);
         }
@@ -120,7 +121,7 @@ impl World {
         Some(found)
     }
 
-    /// Has the instance play a trick in one of its last hooks.
+    /// Makes the instance play a trick in one of its last hooks.
     pub(crate) fn arm(&self, id: usize, trick: Trick) {
         self.lock().instances[id].armed.push(trick);
     }

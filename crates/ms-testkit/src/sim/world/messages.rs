@@ -40,7 +40,7 @@ pub(crate) struct SentMessage {
     pub(crate) accepted: bool,
 }
 
-/// Where a message is.
+/// The state of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MessageState {
     /// On its way, or waiting in a mailbox.
@@ -175,6 +175,7 @@ impl World {
             Err(error) => inner.returned(id, error),
         }
         drop(inner);
+        // Without the lock, which the message in the error takes when it is dropped.
         drop(sent);
     }
 

@@ -85,7 +85,7 @@ pub(crate) struct Ports {
     pub(crate) any: AnyRef,
 }
 
-/// What is known of a leaf over all its lives.
+/// The facts about a leaf over all its lives.
 pub(crate) struct Place {
     pub(crate) parent: Path,
     pub(crate) kind: Kind,
@@ -113,14 +113,14 @@ pub(crate) struct Instance {
     pub(crate) gone: Option<u64>,
     /// Its supervisor was killed and left it behind, and it was replaced.
     pub(crate) fenced: bool,
-    /// Which life of its supervisor made it, counted from 0.
+    /// The life of its supervisor that made it, counted from 0.
     parent_life: usize,
-    /// Which cell of its path it lives in, counted from 0.
+    /// The cell of its path that it lives in, counted from 0.
     cell: usize,
     pub(crate) armed: Vec<Trick>,
 }
 
-/// What is known of a supervisor over all its lives.
+/// The facts about a supervisor over all its lives.
 pub(crate) struct SupPlace {
     parent: Option<Path>,
     temporary: bool,
@@ -132,7 +132,7 @@ pub(crate) struct SupPlace {
     tricks: Vec<(u64, Trick)>,
     attempts: u64,
     made: u64,
-    /// Which life of its own supervisor made it last.
+    /// The life of its own supervisor that made it last.
     parent_life: usize,
     gone: Option<u64>,
     pub(crate) reference: Option<SupervisorRef>,
@@ -150,7 +150,7 @@ pub(crate) struct SupLife {
     /// Children in start order.
     order: Vec<Path>,
     made: BTreeSet<Path>,
-    /// How far the boot has come in the spec.
+    /// The place that the boot has reached in the spec.
     booted: usize,
     starting: Option<Path>,
     /// Automatic restarts, by the second.

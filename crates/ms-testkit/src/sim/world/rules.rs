@@ -63,6 +63,7 @@ impl Inner {
         if again && !commanded {
             life.restarts.push(now);
             let used = life.used(now, period);
+            // Who triggered the restart of a group cannot be told from hooks.
             let single = matches!(strategy, Strategy::OneForOne | Strategy::SimpleOneForOne);
             if single && !life.inexact && used > u64::from(max) {
                 let detail = format!("restart {used} of {parent} within {period} s, granted {max}");
@@ -138,6 +139,7 @@ impl Inner {
         let parent = Arc::clone(&place.parent);
         let dynamic =
             self.sups.get(&parent).is_some_and(|sup| sup.strategy == Strategy::SimpleOneForOne);
+        // Dynamic children are stopped together, and a command is about one child alone.
         if dynamic || self.is_commanded(&path) {
             return;
         }

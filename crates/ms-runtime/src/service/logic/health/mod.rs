@@ -1,6 +1,6 @@
 //! Health: what checks say, folded into what the whole is.
 //!
-//! [`HealthBook`] keeps the latest outcome of every check and folds them by criticality;
+//! [`HealthState`] keeps the latest outcome of every check and folds them by criticality;
 //! [`Probe`] turns good and bad looks into a steady yes or no by thresholds. Neither runs
 //! a check or reads a clock.
 //!
@@ -8,12 +8,12 @@
 //! root supervisor answer; no dependency is looked at, for restarting this process mends
 //! no database. *Readiness*: may it take work.
 
-mod book;
 mod probe;
+mod state;
 mod text;
 
-pub use book::{ComponentHealth, HealthBook, HealthError, SystemHealthReport};
 pub use probe::{Probe, ProbeChange, ProbeSettings};
+pub use state::{ComponentHealth, HealthError, HealthState, SystemHealthReport};
 pub use text::{MAX_HEALTH_MESSAGE, public_message};
 
 use std::time::Duration;

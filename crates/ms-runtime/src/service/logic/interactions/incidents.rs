@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ms_core::health::HealthStatus;
-use ms_core::integration::{IncidentId, OpenIncident, Recovery};
+use ms_core::interactions::{IncidentId, OpenIncident, Recovery};
 use ms_core::time::Tick;
 
 /// Incidents that are over and still told of; the mean is of all that ever were.

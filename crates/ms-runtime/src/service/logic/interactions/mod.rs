@@ -1,7 +1,7 @@
 //! How the parts of a service get along: scores, errors, latencies, incidents.
 //!
-//! [`IntegrationBook`] is fed what was seen of components and of calls between them, and makes
-//! [`IntegrationMetrics`](ms_core::integration::IntegrationMetrics) of it. It runs no check and reads no clock: each fact comes with its
+//! [`InteractionStats`] is fed what was seen of components and of calls between them, and makes
+//! [`InteractionMetrics`](ms_core::interactions::InteractionMetrics) of it. It runs no check and reads no clock: each fact comes with its
 //! [`Tick`](ms_core::Tick).
 //!
 //! - **Health score**, 0 to 1: the mean of a component's last [`SCORE_LOOKS`] looks, where a look
@@ -17,14 +17,14 @@
 //! - **Incident**: from the moment a component becomes unhealthy until it is healthy again;
 //!   degraded in between does not end it. How long that took is its time to recovery.
 
-mod book;
 mod errors;
 mod incidents;
 mod latency;
 mod score;
+mod state;
 
-pub use book::{IntegrationBook, MAX_COMPONENTS, MAX_PAIRS};
 pub use errors::ERROR_WINDOW;
 pub use incidents::{IncidentChange, MAX_RECOVERIES};
 pub use latency::{BUCKETS_US, CallOutcome};
 pub use score::SCORE_LOOKS;
+pub use state::{InteractionStats, MAX_COMPONENTS, MAX_PAIRS};

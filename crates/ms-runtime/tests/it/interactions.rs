@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ms_core::health::HealthResult;
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use ms_core::lifecycle::ComponentId;
 use ms_runtime::logic::interactions::{CallOutcome, IncidentChange};
 use ms_runtime::{
-    Call, Calls, Component, ComponentContext, ComponentSpec, IntegrationObserver, Service,
+    Call, Calls, Component, ComponentContext, ComponentSpec, InteractionObserver, Service,
     ShutdownReason,
 };
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, virtual_settings};
@@ -23,11 +23,11 @@ async fn end(service: Service) {
     let _ = service.shut_down(ShutdownReason::Requested("over".to_owned())).await;
 }
 
-async fn metrics(service: &Service) -> IntegrationMetrics {
-    service.integration().metrics().await.expect("answers")
+async fn metrics(service: &Service) -> InteractionMetrics {
+    service.interactions().metrics().await.expect("answers")
 }
 
-fn score(metrics: &IntegrationMetrics, name: &str) -> f64 {
+fn score(metrics: &InteractionMetrics, name: &str) -> f64 {
     let found = metrics.health_scores.iter().find(|one| one.component == name);
     found.and_then(|one| one.score).unwrap_or_else(|| panic!("no score of {name}: {metrics:?}"))
 }
@@ -50,7 +50,7 @@ impl Component for Moody {
 #[derive(Clone, Default)]
 struct Witness(Arc<Mutex<(Vec<IncidentChange>, usize)>>);
 
-impl IntegrationObserver for Witness {
+impl InteractionObserver for Witness {
     fn called(&self, _: &Call) {
         self.0.lock().expect("unpoisoned").1 += 1;
     }
@@ -70,7 +70,7 @@ fn s10_1_04_the_time_to_recovery_is_from_the_bad_look_to_the_good_one() {
         let db = ComponentSpec::new("db", move || Moody(shared.clone()));
         let witness = Witness::default();
         let all = builder(virtual_settings(), [db, Parts::default().part("calm")]);
-        let service = all.integration_observer(witness.clone()).start().await.expect("boots");
+        let service = all.interaction_observer(witness.clone()).start().await.expect("boots");
         let look = async |now: u8, later: Duration| {
             sleep(later).await;
             mood.store(now, Ordering::Relaxed);
@@ -125,7 +125,7 @@ fn a_crash_opens_an_incident_that_the_next_good_look_closes() {
         sleep(SECOND).await;
         let now = metrics(&service).await;
         assert_eq!((now.incidents, now.recovered), (1, 0), "it runs, and nobody has looked yet");
-        let failed = |metrics: &IntegrationMetrics| {
+        let failed = |metrics: &InteractionMetrics| {
             let one = metrics.error_rates.iter().find(|one| one.component == "db");
             one.map(|one| one.failed).expect("listed")
         };

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "the shapes are described, never made: the values are ms-core's")]
 
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use ms_ops::ops::Interactions;
 use utoipa::ToSchema;
 
@@ -12,12 +12,12 @@ use super::query::NoQuery;
 
 /// Health scores, error rates, latencies between components, incidents and the time to recovery.
 /// Times are milliseconds since the node booted.
-#[utoipa::path(get, path = "/api/v1/metrics/integration", tag = "node",
+#[utoipa::path(get, operation_id = "integration", path = "/api/v1/metrics/integration", tag = "node",
     responses((status = 200, body = MetricsSchema)))]
-pub(super) async fn integration(
+pub(super) async fn interactions(
     asker: Asker,
     _: NoQuery,
-) -> Result<axum::Json<Box<IntegrationMetrics>>, Problem> {
+) -> Result<axum::Json<Box<InteractionMetrics>>, Problem> {
     asker.ask(Interactions {}).await.map(axum::Json)
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
     use ms_core::Tick;
     use ms_core::health::HealthStatus;
-    use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
+    use ms_runtime::logic::interactions::{CallOutcome, InteractionStats};
     use serde_json::Value;
     use utoipa::PartialSchema;
     use utoipa::openapi::{RefOr, Schema};
@@ -149,12 +149,12 @@ mod tests {
 
     #[test]
     fn the_document_has_the_fields_of_the_metrics() {
-        let mut book = IntegrationBook::default();
-        book.called(Tick::ZERO, "api", "db", Duration::ZERO, CallOutcome::Done);
+        let mut stats = InteractionStats::default();
+        stats.called(Tick::ZERO, "api", "db", Duration::ZERO, CallOutcome::Done);
         for status in [HealthStatus::Unhealthy, HealthStatus::Healthy, HealthStatus::Unhealthy] {
-            book.looked(Tick::ZERO, "db", status);
+            stats.looked(Tick::ZERO, "db", status);
         }
-        let json = serde_json::to_value(book.metrics(Tick::ZERO)).expect("json");
+        let json = serde_json::to_value(stats.metrics(Tick::ZERO)).expect("json");
         assert_eq!(documented::<MetricsSchema>(), real(&json));
         assert_eq!(documented::<ScoreSchema>(), real(&json["health_scores"][0]));
         assert_eq!(documented::<LatencySchema>(), real(&json["latencies"][0]));

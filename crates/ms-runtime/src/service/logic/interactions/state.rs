@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ms_core::health::HealthStatus;
-use ms_core::integration::{Bucket, ErrorRate, HealthScore, IntegrationMetrics, PairLatency};
+use ms_core::interactions::{Bucket, ErrorRate, HealthScore, InteractionMetrics, PairLatency};
 use ms_core::time::Tick;
 
 use super::errors::{ERROR_WINDOW, Errors};
@@ -22,10 +22,10 @@ pub const MAX_PAIRS: usize = 256;
 ///
 /// ```
 /// use std::time::Duration;
-/// use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
+/// use ms_runtime::logic::interactions::{CallOutcome, InteractionStats};
 /// use ms_core::{Tick, health::HealthStatus};
 ///
-/// let mut book = IntegrationBook::default();
+/// let mut book = InteractionStats::default();
 /// book.called(Tick::ZERO, "api", "store", Duration::from_millis(3), CallOutcome::Done);
 /// book.looked(Tick::ZERO, "store", HealthStatus::Unhealthy);
 /// book.looked(Tick::from_millis(7_000), "store", HealthStatus::Healthy);
@@ -35,7 +35,7 @@ pub const MAX_PAIRS: usize = 256;
 /// assert_eq!(now.latencies[0].p99_us, 3_000);
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct IntegrationBook {
+pub struct InteractionStats {
     components: BTreeMap<String, Component>,
     /// By who calls, then by who is called.
     pairs: BTreeMap<String, BTreeMap<String, Latency>>,
@@ -50,7 +50,7 @@ struct Component {
     errors: Errors,
 }
 
-impl IntegrationBook {
+impl InteractionStats {
     /// A look at a component: counts in its score, and may open or close an incident.
     pub fn looked(
         &mut self,
@@ -103,9 +103,9 @@ impl IntegrationBook {
 
     /// What there is to show.
     #[must_use]
-    pub fn metrics(&self, now: Tick) -> IntegrationMetrics {
+    pub fn metrics(&self, now: Tick) -> InteractionMetrics {
         let incidents = &self.incidents;
-        IntegrationMetrics {
+        InteractionMetrics {
             at_ms: now.as_millis(),
             health_scores: self.health_scores(),
             latencies: self.latencies(),

@@ -9,12 +9,12 @@ use actix::{Actor, AsyncContext, Handler, Message, MessageResult};
 use ms_actor::{Context, StateValue};
 use ms_core::Tick;
 use ms_core::health::HealthStatus;
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use tokio::sync::mpsc;
 
 use super::calls::{Call, Calls};
-use super::handle::IntegrationObserver;
-use crate::service::logic::interactions::{CallOutcome, IncidentChange, IntegrationBook};
+use super::handle::InteractionObserver;
+use crate::service::logic::interactions::{CallOutcome, IncidentChange, InteractionStats};
 
 /// How long reported calls wait for others, to be counted together.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
@@ -23,22 +23,22 @@ pub(crate) const MAILBOX: usize = 1_024;
 
 /// What the actor is made of.
 #[derive(Clone)]
-pub(crate) struct IntegrationArgs {
+pub(crate) struct InteractionsArgs {
     pub(crate) calls: Calls,
-    pub(crate) observer: Option<Arc<dyn IntegrationObserver>>,
+    pub(crate) observer: Option<Arc<dyn InteractionObserver>>,
 }
 
 /// Keeps the book of how the components get along.
-pub(crate) struct IntegrationActor {
-    args: IntegrationArgs,
+pub(crate) struct InteractionsActor {
+    args: InteractionsArgs,
     /// Reported and not counted yet; there is none before the start.
     line: Option<mpsc::Receiver<Call>>,
-    book: IntegrationBook,
+    book: InteractionStats,
 }
 
-impl IntegrationActor {
-    pub(crate) fn new(args: IntegrationArgs) -> Self {
-        Self { args, line: None, book: IntegrationBook::default() }
+impl InteractionsActor {
+    pub(crate) fn new(args: InteractionsArgs) -> Self {
+        Self { args, line: None, book: InteractionStats::default() }
     }
 
     pub(crate) fn view(&self) -> StateValue {
@@ -109,14 +109,14 @@ impl IntegrationActor {
     }
 }
 
-fn note(book: &mut IntegrationBook, args: &IntegrationArgs, now: Tick, call: &Call) {
+fn note(book: &mut InteractionStats, args: &InteractionsArgs, now: Tick, call: &Call) {
     book.called(now, call.from(), call.to(), call.took, call.outcome);
     if let Some(observer) = &args.observer {
         observer.called(call);
     }
 }
 
-impl Actor for IntegrationActor {
+impl Actor for InteractionsActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
@@ -152,17 +152,17 @@ pub(crate) struct HealthNews {
 
 /// Say how the components get along.
 #[derive(Debug)]
-pub(crate) struct GetIntegrationMetrics;
+pub(crate) struct GetInteractionMetrics;
 
 impl Message for HealthNews {
     type Result = ();
 }
 
-impl Message for GetIntegrationMetrics {
-    type Result = IntegrationMetrics;
+impl Message for GetInteractionMetrics {
+    type Result = InteractionMetrics;
 }
 
-impl Handler<HealthNews> for IntegrationActor {
+impl Handler<HealthNews> for InteractionsActor {
     type Result = ();
 
     fn handle(&mut self, news: HealthNews, _: &mut Self::Context) {
@@ -170,19 +170,19 @@ impl Handler<HealthNews> for IntegrationActor {
     }
 }
 
-impl Handler<GetIntegrationMetrics> for IntegrationActor {
-    type Result = MessageResult<GetIntegrationMetrics>;
+impl Handler<GetInteractionMetrics> for InteractionsActor {
+    type Result = MessageResult<GetInteractionMetrics>;
 
-    fn handle(&mut self, _: GetIntegrationMetrics, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: GetInteractionMetrics, ctx: &mut Self::Context) -> Self::Result {
         let now = ctx.node().now();
         self.count(now);
         let metrics = self.book.metrics(now);
-        MessageResult(IntegrationMetrics { lost: self.args.calls.lost(), ..metrics })
+        MessageResult(InteractionMetrics { lost: self.args.calls.lost(), ..metrics })
     }
 }
 
-impl fmt::Debug for IntegrationActor {
+impl fmt::Debug for InteractionsActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IntegrationActor").field("book", &self.book).finish_non_exhaustive()
+        f.debug_struct("InteractionsActor").field("book", &self.book).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,6 @@
 //! How the components of a service interact: plain data, written as JSON.
 //!
-//! `ms-runtime` (`logic::interactions`) does the counting. Times are milliseconds since the node
-//! booted.
+//! `ms-runtime` (`logic::interactions`) counts. Times are milliseconds since the node booted.
 
 use std::fmt;
 
@@ -24,7 +23,7 @@ impl fmt::Display for IncidentId {
 ///
 /// Components and pairs are lists, sorted by name: JSON has no maps with pairs as keys.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct IntegrationMetrics {
+pub struct InteractionMetrics {
     /// The moment.
     pub at_ms: u64,
     /// The health of each component that was checked.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 
-use super::actor::GetIntegrationMetrics;
+use super::actor::GetInteractionMetrics;
 use super::calls::Call;
 use crate::service::Wiring;
 use crate::service::logic::interactions::IncidentChange;
@@ -14,7 +14,7 @@ const TELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// Is told of each call and each incident that is counted, on the thread of the actor that
 /// counts: for metrics of another kind. Must not block.
-pub trait IntegrationObserver: Send + Sync + 'static {
+pub trait InteractionObserver: Send + Sync + 'static {
     /// A call is over.
     fn called(&self, call: &Call);
 
@@ -26,16 +26,16 @@ pub trait IntegrationObserver: Send + Sync + 'static {
 /// `integration` does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the integration metrics are not known: {why}; ask again")]
-pub struct IntegrationUnavailable {
+pub struct InteractionsUnavailable {
     /// Why.
     pub why: String,
 }
 
 /// Tells how the components of a service get along. Cheap to clone; usable from any thread.
 #[derive(Debug, Clone)]
-pub struct IntegrationRef(Wiring);
+pub struct InteractionsRef(Wiring);
 
-impl IntegrationRef {
+impl InteractionsRef {
     pub(crate) fn new(wiring: Wiring) -> Self {
         Self(wiring)
     }
@@ -44,10 +44,10 @@ impl IntegrationRef {
     ///
     /// # Errors
     /// Nobody knows.
-    pub async fn metrics(&self) -> Result<IntegrationMetrics, IntegrationUnavailable> {
-        let unavailable = |why: String| IntegrationUnavailable { why };
+    pub async fn metrics(&self) -> Result<InteractionMetrics, InteractionsUnavailable> {
+        let unavailable = |why: String| InteractionsUnavailable { why };
         let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up".into()))?;
-        let answer = handles.integration.ask(GetIntegrationMetrics).within(TELL_WITHIN).await;
+        let answer = handles.interactions.ask(GetInteractionMetrics).within(TELL_WITHIN).await;
         answer.map_err(|error| unavailable(error.to_string()))
     }
 }

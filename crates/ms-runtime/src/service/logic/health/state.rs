@@ -114,13 +114,13 @@ impl Check {
 
 /// Keeps the latest outcome of every check.
 #[derive(Debug, Clone)]
-pub struct HealthBook {
+pub struct HealthState {
     checks: BTreeMap<String, Check>,
     timeout_threshold: u32,
     time: RoundTime,
 }
 
-impl HealthBook {
+impl HealthState {
     /// An empty book; a critical component counts as unhealthy at this many timeouts in a row.
     #[must_use]
     pub fn new(timeout_threshold: u32) -> Self {
