@@ -7,14 +7,14 @@ use ms_ops::codes::{self, Code, Kind};
 use ms_ops::{OpError, Parts};
 use serde::{Deserialize, Serialize};
 
-/// Why a request was not answered.
+/// The reason why a request was not answered.
 ///
-/// `what` happened, `why`, and what to do `next`; each is text for a person.
+/// `what` happened, `why`, and what to do `next` are texts for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlError {
-    /// Stable code, `MS0nnn`; see [`codes`].
+    /// Its stable code, `MS0nnn`; see [`codes`].
     pub code: Cow<'static, str>,
-    /// What sort of failure it is.
+    /// The kind of failure.
     pub kind: Kind,
     /// What happened.
     pub what: String,

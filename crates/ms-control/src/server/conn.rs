@@ -17,12 +17,12 @@ use ms_core::view::SCHEMA_VERSION;
 use ms_json::JsonError;
 use ms_net::Stop;
 
-/// Nesting of a request: that of a task's payload, and what is around it.
+/// Deepest nesting of a request: a task's payload, and the levels around it.
 const DEPTH: usize = ms_json::MAX_DEPTH + 8;
-/// The part of a request's time kept for telling that it was too short.
+/// The part of a request's time that is kept for the answer that it was too short.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// The connection is over: nothing more can be said on it.
+/// Says that the connection is over: nothing more can be sent on it.
 #[derive(Debug)]
 pub(super) struct Over;
 
@@ -51,7 +51,7 @@ pub(super) async fn serve(
     let Over = conn.run().await;
 }
 
-/// Tells a connection that is not served why; never waits.
+/// Sends the reason to a connection that is not served. Never waits, for this is not its own task.
 pub(super) fn refuse(stream: &UnixStream, error: ControlError) {
     let reply = hello_reply(Some(error));
     match frame::encode(&reply, 4096).map(|frame| stream.try_write(&frame)) {
@@ -65,7 +65,7 @@ const fn hello_reply(error: Option<ControlError>) -> HelloReply {
 }
 
 impl Conn {
-    /// Calls, one after the other; the return is the end of the connection.
+    /// Answers calls one after the other, until the connection is over.
     async fn run(&mut self) -> Over {
         if let Err(over) = self.hello().await {
             return over;
@@ -95,7 +95,7 @@ impl Conn {
             Err(error) => Err(error),
         };
         match call {
-            // The framing, or the reader's idea of it, cannot be trusted any more.
+            // Where the next frame begins is not certain any more.
             Err(error) => {
                 self.respond_err(0, error).await?;
                 Err(Over)
@@ -129,15 +129,15 @@ impl Conn {
         Caller::local(self.peer.uid, self.peer.pid)
     }
 
-    /// What the client asked for, within what the server grants.
+    /// Returns the time that the client asks for, within the limits of the server.
     fn time_for(&self, deadline_ms: Option<u32>) -> Duration {
         let limits = &self.service.limits;
         let asked = deadline_ms.map(|ms| Duration::from_millis(ms.into()));
         asked.map_or(limits.request_deadline, |asked| asked.min(limits.longest_deadline))
     }
 
-    /// Waits `idle` for a frame to begin and the frame deadline for it to end.
-    /// The inner error can be told to the client.
+    /// Waits `idle` for a frame to begin and the frame deadline for it to end. The inner error can be
+    /// sent to the client.
     async fn next_frame(&mut self, idle: Duration) -> Result<Result<Vec<u8>, ControlError>, Over> {
         let limits = self.service.limits.clone();
         let first = tokio::select! {
@@ -158,7 +158,7 @@ impl Conn {
         }
     }
 
-    /// Sends an answer, or an item of one, as `what` says: `ok` or `item`.
+    /// Sends an answer (`what` is `ok`) or an item of one (`item`).
     pub(super) async fn respond(
         &mut self,
         id: u64,
@@ -172,7 +172,7 @@ impl Conn {
             answer.write(frame)?;
             frame.write_all(b"}}").map_err(io)
         });
-        // It may be large, and the reader slow.
+        // It may be large, and is not to be kept while a slow reader takes the frame.
         drop(answer);
         match frame {
             Ok(frame) => self.write(&frame).await,
@@ -216,7 +216,7 @@ pub(super) fn out_of_time(within: Duration) -> ControlError {
         .into()
 }
 
-/// What a provider may take itself, so that its own error arrives and not that of the server.
+/// Returns the time for a provider, which is less, so that its own error arrives first.
 pub(super) fn for_handler(granted: Duration) -> Duration {
     granted.saturating_sub(MARGIN.min(part(granted, 10)))
 }

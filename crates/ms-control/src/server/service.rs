@@ -1,4 +1,4 @@
-//! Who is let in at the control socket, and what is said to the others.
+//! Admission to the control socket, and the refusals.
 
 use std::io;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use tokio::net::unix::SocketAddr;
 use super::{ControlService, Limits, Peer, conn};
 use crate::error::ControlError;
 
-/// What users know the socket as.
+/// The name of the socket in messages, and the option that sets it.
 pub(super) const SOCKET: SocketName = SocketName { name: "control", option: "--control PATH" };
 
 impl Limits {
-    /// What of it concerns the listener.
+    /// Returns the limits that the listener applies.
     pub(super) const fn of_listener(&self) -> ms_net::Limits {
         ms_net::Limits {
             connections: self.max_connections,
             per_address: None,
-            // It is what the others spare descriptors for.
+            // The other listeners spare descriptors for this one.
             spare_descriptors: 0,
             when_full: WhenFull::Refuse,
             pauses: Pauses::UntilOneEnds,

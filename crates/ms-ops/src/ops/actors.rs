@@ -1,4 +1,4 @@
-//! Actors: looked at, counted, traced, steered.
+//! Operations that look at actors, count, trace and steer them.
 
 use std::time::Duration;
 
@@ -28,15 +28,15 @@ const fn millis(span: Duration) -> u64 {
 }
 
 operation! {
-    /// All actors with their work within a window.
+    /// All actors, with their work within a window.
     Read ActorsRead "actors.ps" 1;
     pub struct Ps -> PsTable {
-        /// Length of the window in milliseconds; the node may need that long to answer.
+        /// Length of the window in milliseconds; the node takes as long to answer.
         pub window_ms: u64 [max millis(MAX_WINDOW), "window in ms"],
         /// What comes first.
         #[serde(default)]
         pub sort: PsSort,
-        /// How many; absent is all.
+        /// The number of rows; absent is all.
         pub top: Option<usize>,
     }
     fn target(&self) -> Target<'_> {
@@ -77,7 +77,7 @@ operation! {
     pub struct Why -> Vec<WhyRecord> {
         /// Which actor.
         pub path: ActorPath,
-        /// How many records; absent is one.
+        /// The number of records; absent is one.
         pub limit: Option<usize> [max MAX_WHY as u64, "limit"],
     }
     fn target(&self) -> Target<'_> {

@@ -1,4 +1,4 @@
-//! What agents may use.
+//! Budgets of agents.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::target::Target;
 const MAX_UNIT: u64 = 1_024;
 
 operation! {
-    /// All budgets with what is used of them, by path.
+    /// All budgets and their use, by path.
     Read BudgetsRead "budgets.list" 1;
     pub struct ListBudgets -> Vec<AccountView> {}
     fn target(&self) -> Target<'_> {
@@ -41,9 +41,9 @@ operation! {
     pub struct RaiseBudget -> AccountView {
         /// The path that the budget is for.
         pub account: ActorPath,
-        /// Of which unit: `messages`, `wall_us`, or one of the program's own.
+        /// The unit: `messages`, `wall_us`, or one of the program's own.
         pub unit: String [max MAX_UNIT, "length of the unit"],
-        /// How much more than is permitted now.
+        /// The amount to add to what is permitted now.
         pub more: u64 [from 1],
         /// Why, for the record.
         pub reason: Option<String> [max MAX_REASON, "length of the reason"],

@@ -1,7 +1,7 @@
-//! Every operation on a node, one type each.
+//! The operations on a node, one type each.
 //!
-//! An operation is found by its part: `tree`, `actors`, `events`, `names`, `budgets`, `tasks`,
-//! `node`. A new one is a declaration here, a line in [`Table::standard`], and a provider.
+//! They are sorted by part: `tree`, `actors`, `events`, `names`, `budgets`, `tasks`, `node`. A new one
+//! needs a declaration here, a line in [`Table::standard`], and a provider.
 
 mod actors;
 mod budgets;
@@ -32,7 +32,7 @@ use crate::table::Table;
 pub const MAX_REASON: u64 = 500;
 
 impl Table {
-    /// Returns the table of the operations that a node of this framework may have.
+    /// Returns the table of the framework's own operations.
     #[must_use]
     pub fn standard() -> Self {
         Self::new()

@@ -10,7 +10,7 @@ use crate::views::{Found, Service};
 pub const MAX_LOOKUP: u64 = 1_024;
 
 operation! {
-    /// Who has a name, or provides a service.
+    /// The holder of a name, or the provider of a service.
     Read NamesRead "names.lookup" 1;
     pub struct Lookup -> Found {
         /// The name, compared exactly.
@@ -22,7 +22,7 @@ operation! {
 }
 
 operation! {
-    /// The names and services of the registry and who has them, sorted.
+    /// The names and services of the registry with their holders, sorted.
     Read NamesRead "names.list" 1;
     pub struct ListNames -> Vec<Service> {
         /// Only names at and below this one.

@@ -7,19 +7,19 @@ use crate::views::{HealthAnswer, NodeInfo, OpenResources};
 use crate::{choice, operation};
 
 choice! {
-    /// Which question a probe asks.
+    /// The question of a probe.
     pub enum ProbeKind {
         /// Has the start finished?
         Startup = "startup",
-        /// Does the node turn? No dependency is looked at.
+        /// Do its supervisors answer? No dependency is looked at.
         Liveness = "liveness",
-        /// May it be sent work?
+        /// Can it be sent work?
         Readiness = "readiness",
     }
 }
 
 operation! {
-    /// The node itself: version, uptime, counters, what inspection has cost.
+    /// The node itself: version, uptime, counters, cost of inspections.
     Read ActorsRead "node.info" 1;
     pub struct Info -> NodeInfo {}
     fn target(&self) -> Target<'_> {
@@ -46,7 +46,7 @@ operation! {
 }
 
 operation! {
-    /// Whether the node is up and well, as Kubernetes asks.
+    /// Whether the node has started, is alive, or is ready, for the probes of Kubernetes.
     Read HealthProbe "node.probe" 1;
     pub struct Probe -> HealthAnswer {
         /// Which question.

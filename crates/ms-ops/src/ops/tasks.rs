@@ -28,7 +28,7 @@ operation! {
 }
 
 operation! {
-    /// A durable task: where it is in its life, who has it, attempts, timings.
+    /// A durable task: its state, agent, attempts and timings.
     Read TasksRead "tasks.get" 1;
     pub struct GetTask -> TaskView {
         /// Which.
@@ -88,7 +88,7 @@ operation! {
 }
 
 operation! {
-    /// Takes up to 1,000 durable tasks with one write, and says of each what came of it.
+    /// Takes up to 1,000 durable tasks with one write, and answers the outcome of each.
     Write TasksSubmit "tasks.submit_batch" 1;
     pub struct SubmitBatch -> Vec<Submittal> {
         /// The tasks.
@@ -122,7 +122,7 @@ operation! {
 }
 
 operation! {
-    /// Gives a durable task up, if it has not ended. An agent that has it is told; its late result
+    /// Cancels a durable task, if it has not ended. An agent that has it is notified; its late result
     /// is refused.
     Steer TasksSteer "tasks.cancel" 1;
     pub struct CancelTask -> TaskView {

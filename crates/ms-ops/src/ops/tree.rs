@@ -10,7 +10,7 @@ use ms_core::view::TreeNode;
 use crate::operation;
 use crate::target::Target;
 
-/// Longest a [`WalkTree`] may go on sending rows.
+/// Longest time for which a [`WalkTree`] sends rows.
 pub const MAX_TREE_FOR: Duration = Duration::from_secs(60);
 
 /// Levels of a path.

@@ -1,4 +1,4 @@
-//! `/api/v1/events`: what happens in the node, as server-sent events that can be resumed.
+//! `/api/v1/events`: the events of the node, as server-sent events that can be resumed.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use super::framing::Exchange;
 use super::problem::{BAD_PARAMETER, Problem, ProblemDetails, TOO_MANY, UNPROCESSABLE};
 use super::schema::{AboutSchema, ChangeSchema, SentEventSchema, TaskIdSchema};
 
-/// How often a silent stream says that it is still there.
+/// Pause after which a silent stream sends a sign of life.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// When a client should come back after the stream was cut, in its own judgement.
+/// Delay before a client whose stream was cut comes back, unless it knows better.
 const COME_BACK: Duration = Duration::from_secs(1);
 
 /// Which events.
@@ -137,7 +137,7 @@ fn written(item: Result<Box<PlacedEvent>, OpError>) -> Option<Event> {
 fn line(PlacedEvent { place, event }: &PlacedEvent) -> Event {
     let id = place.to_string();
     let line = Event::default().id(&id).event(name(&event.kind)).retry(COME_BACK);
-    // Plain data; and should it ever fail, the number still moves on.
+    // Plain data, which can be written. Should it ever fail, the place still moves on.
     line.json_data(event).unwrap_or_else(|_| Event::default().id(&id))
 }
 

@@ -1,4 +1,4 @@
-//! `/api/v1/metrics/integration`: how the components get along.
+//! `/api/v1/metrics/integration`: how the components interact.
 
 #![allow(dead_code, reason = "the shapes are described, never made: the values are ms-core's")]
 

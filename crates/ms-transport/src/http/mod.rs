@@ -1,4 +1,4 @@
-//! The HTTP API: routes, their document, and how they are put together.
+//! The HTTP API: its routes, their document, and the layers around them.
 
 mod accept;
 mod admission;
@@ -51,7 +51,7 @@ use problem::{INTERNAL, METHOD, NO_SUCH_PATH, Problem};
 
 /// Port of the API unless configured otherwise.
 pub const API_PORT: u16 = 8080;
-/// Port of metrics and of health for probes that must not queue behind the API.
+/// Port of metrics and of health, for probes that must not queue behind the API.
 pub const ADMIN_PORT: u16 = 9090;
 
 /// The API of a node.
@@ -70,7 +70,7 @@ impl Api {
     /// Returns a gateway for the whole API.
     ///
     /// # Errors
-    /// [`BindError::Open`] when others can reach the address and are not asked who they are.
+    /// [`BindError::Open`] when others can reach the address and no credentials are asked for.
     pub fn gateway(self, bind: Bind, limits: HttpLimits) -> Result<GatewaySpec, BindError> {
         GatewaySpec::new(bind, limits, move |shared| self.routes(shared))
     }
@@ -110,11 +110,11 @@ impl Api {
     }
 }
 
-/// A gateway for metrics and health alone, on a port of its own: it answers while the API has
-/// no room. `metrics` renders the page in Prometheus' text format.
+/// Returns a gateway for metrics and health alone, on a port of its own, where it answers while the API
+/// has no room. `metrics` renders the page in Prometheus' text format.
 ///
 /// # Errors
-/// As [`Api::gateway`].
+/// Those of [`Api::gateway`].
 pub fn admin_gateway(
     bind: Bind,
     limits: HttpLimits,
@@ -140,7 +140,7 @@ fn health_routes() -> OpenApiRouter<Routes> {
         .routes(routes!(health::ready))
 }
 
-/// What every listener has around its routes, from the inside out.
+/// Adds the layers that every listener has around its routes.
 fn finish(router: Router, shared: &Arc<Shared>) -> Router {
     router
         .fallback(async |OriginalUri(uri): OriginalUri| {
@@ -153,7 +153,7 @@ fn finish(router: Router, shared: &Arc<Shared>) -> Router {
         .layer(from_fn_with_state(Arc::clone(shared), guard::pass))
 }
 
-/// A handler of ours panicked: the request is lost, the connection and the gateway go on.
+/// Answers for a handler that panicked: the request is lost, the connection and the gateway go on.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler of the API panicked");
     Problem::new(&INTERNAL, "the handler of this request failed").into_response()
