@@ -57,6 +57,7 @@ impl Places {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(bad_directory(directory, &error.to_string()));
             }
+            // Checked also when it was just created: another user may have replaced it since.
             _ => check(directory)?,
         }
         Ok(directory.join(format!("{name}.sock")))
@@ -114,6 +115,7 @@ async fn live_sockets(directory: &Path) -> Result<Vec<PathBuf>, ControlError> {
 
 /// Checks that a directory is a real one, ours, and closed to everybody else.
 fn check(directory: &Path) -> Result<(), ControlError> {
+    // Links are not followed: whoever made the link could change where it leads after the check.
     let found = fs::symlink_metadata(directory)
         .map_err(|error| bad_directory(directory, &error.to_string()))?;
     if !found.is_dir() {

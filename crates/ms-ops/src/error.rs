@@ -209,6 +209,7 @@ impl OpError {
 impl From<JsonError> for OpError {
     fn from(error: JsonError) -> Self {
         let code = if error.is_unfit() { &codes::UNFIT } else { &codes::BAD_REQUEST };
+        // Under both names: an operator reads the cause, and other callers read the detail.
         let text = error.to_string();
         let made = Self::new(code, "the request is malformed").why(text.clone()).detail(text);
         match error.at() {

@@ -86,6 +86,7 @@ impl Default for InHand {
 
 impl Rate for InHand {
     fn take(&self, _: &Principal, _: Action) -> Result<Pass, OpError> {
+        // Not waited for: a queue here would need a bound of its own, and its callers may leave it.
         match Arc::clone(&self.room).try_acquire_owned() {
             Ok(permit) => Ok(held(permit)),
             Err(_) => {

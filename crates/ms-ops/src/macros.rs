@@ -81,6 +81,7 @@ macro_rules! operation {
     ) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        // A misspelt field would have no effect, and its caller would not learn of it.
         #[serde(deny_unknown_fields)]
         $vis struct $name {
             $(
@@ -144,6 +145,7 @@ macro_rules! operation {
     (@schema $type:ty, $max:expr) => { <$type as $crate::field::Measured>::schema($max) };
     (@row Watch) => { $crate::Row::ongoing::<Self> };
     (@row $kind:ident) => { $crate::Row::once::<Self> };
+    // By the kind, so that no declaration of a steering can forget it.
     (@request_id Steer) => {
         fn request_id(&self) -> ::std::option::Option<&$crate::RequestId> {
             self.request_id.as_ref()

@@ -36,6 +36,7 @@ impl ConnectionService for ControlService {
     type Refusal = ControlError;
 
     fn identify(&self, stream: &UnixStream, _: SocketAddr) -> Result<Peer, ControlError> {
+        // The kernel knows the peer, so that there is no secret to store, send or leak.
         match stream.peer_cred() {
             Ok(cred) if self.socket.serves(cred.uid()) => {
                 Ok(Peer { uid: cred.uid(), pid: cred.pid() })

@@ -50,6 +50,7 @@ impl Conn {
                     Some(Err(error)) => Turn::Failed(error),
                     None => Turn::Drained,
                 },
+                // Anew after each item: only a silent stream needs signs of life.
                 () = sleep(KEEPALIVE) => Turn::Idle,
             };
             return match turn {

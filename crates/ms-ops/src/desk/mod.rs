@@ -140,6 +140,8 @@ impl Desk {
     }
 
     fn put<O: Operation>(&self, provider: Provider) -> Result<(), OpError> {
+        // Doors were made from the table when they opened: an operation that is added later would be
+        // at none of them.
         self.0.table.row(O::NAME)?;
         if let Some(slot) = self.0.slots.get(&TypeId::of::<O>()) {
             slot.store(Some(Arc::new(provider)));

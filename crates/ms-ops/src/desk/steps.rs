@@ -70,6 +70,7 @@ struct Timed {
 impl Timed {
     fn of<O: Operation>(desk: &Desk, door: Door) -> Self {
         let began = Instant::now();
+        // Until it ends: a call that is dropped was given up by its caller.
         Self { desk: desk.clone(), operation: O::NAME, door, began, ending: Ending::GivenUp }
     }
 
@@ -192,6 +193,7 @@ impl Desk {
             }
             return Err(refusal);
         }
+        // Behind the policy, so that a caller who may not ask learns nothing of what is well-formed.
         op.check()?;
         let within = within.saturating_add(op.takes());
         let inside = Inside { _gate: gate, _rate: rate };

@@ -93,6 +93,7 @@ impl Desk {
             return Err(OpError::internal(format!("{} has no provider of its kind", O::NAME)));
         };
         let (sink, items) = mpsc::channel(SINK);
+        // A task of its own, because a stream is polled only when its connection can take an item.
         let task = tokio::spawn(sends.call(asked, op, sink));
         Ok(Watching(stream_of(items, Providing { task, _inside: inside })))
     }

@@ -95,6 +95,7 @@ operation! {
         Target::Node
     }
     fn takes(&self) -> Duration {
+        // Followed, it has no end of its own; doors bound the number of open streams.
         if self.follow { Duration::MAX } else { Duration::ZERO }
     }
     fn check(&self) -> Result<(), OpError> {

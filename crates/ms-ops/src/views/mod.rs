@@ -79,6 +79,7 @@ pub struct PsTable {
 impl PsTable {
     /// Sorts the rows, most first and then by path, and keeps `top` of them.
     pub fn arrange(&mut self, sort: PsSort, top: Option<usize>) {
+        // Paths break ties, so that a table of idle actors does not jump about from look to look.
         self.rows.sort_by_cached_key(|row| (Reverse(row.key(sort)), row.status.path.clone()));
         self.rows.truncate(top.unwrap_or(usize::MAX));
     }

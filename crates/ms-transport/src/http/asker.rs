@@ -57,6 +57,7 @@ impl FromRequestParts<Routes> for Asker {
             // The guard lets probes pass without credentials.
             _ => Credential::Nothing,
         };
+        // The address is all that HTTP knows of a caller: a token is that of the node, not of a user.
         let mut caller = Caller::new(Door::Http, credential);
         if let Some(pass) = parts.extensions.get::<Pass>() {
             caller = caller.inside(Box::new(pass.clone()));

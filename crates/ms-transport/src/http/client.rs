@@ -162,6 +162,7 @@ fn request(call: &Outgoing) -> Result<Request<Full<Bytes>>, ClientError> {
     }
     let uri: Uri = call.url.parse().map_err(|error| malformed("url", format!("{error}")))?;
     let good = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
+    // In `http://allowed@evil/` the host is `evil`, which is easily misread.
     let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     if !good || has_user {
         let why = "must be an absolute URL of http without a user, such as http://host:80/path";

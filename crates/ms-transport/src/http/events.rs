@@ -34,17 +34,17 @@ const COME_BACK: Duration = Duration::from_secs(1);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventQuery {
-    /// Of what: `node`, `tasks`, `all`; all otherwise, or tasks where one of the below is given.
+    /// The subject: `node`, `tasks` or `all`. Without it all, or tasks where one of the below is given.
     #[param(inline, required = false, value_type = AboutSchema)]
     about: Option<About>,
-    /// Of tasks, only those of this one.
+    /// Of the events about tasks, only those about this task.
     #[param(inline, required = false, value_type = TaskIdSchema)]
     task: Option<TaskId>,
-    /// Of tasks, only those that moved on so: submitted, assigned, started, completed, failed,
+    /// Of the events about tasks, only these changes: submitted, assigned, started, completed, failed,
     /// dead, cancelled, lease_lost, taken_back, released, replayed.
     #[param(inline, required = false, value_type = ChangeSchema)]
     change: Option<TaskChange>,
-    /// Whether to go on with what happens next; it does unless this is false.
+    /// Whether to follow with what happens next; it does unless this is false.
     #[param(value_type = bool, required = false)]
     follow: Option<bool>,
 }
@@ -64,13 +64,12 @@ impl EventQuery {
 }
 
 /// Events of the node and of its tasks. Each has its place as `id`, `LIFE.N.T`: the life of the
-/// node, and the numbers of the last event of the node and of the last about a task that the
-/// client has been shown or spared. A client that was cut off sends it back as `Last-Event-ID`
-/// and misses nothing the node still keeps, which is the last 4,096 and 8,192. What it missed for
-/// good is told by an event `gap` or `task_gap`; both come first, with `restarted`, when the place
-/// is of another life of the node, and all that is kept follows. `0` is the place before
-/// everything. Without the header, the stream begins with what happens next; with `follow=false`
-/// it has what is kept, and ends.
+/// node, and the numbers of the last event of the node and of the last about a task that were sent
+/// or filtered out. A client that was cut off sends it back as `Last-Event-ID` and misses nothing
+/// that the node still keeps, which is the last 4,096 and 8,192. An event `gap` or `task_gap` reports
+/// what it missed for good; both come first, with `restarted`, when the place is of another life of
+/// the node, and all that is kept follows. `0` is the place before everything. Without the header,
+/// the stream begins with what happens next; with `follow=false` it has what is kept, and ends.
 #[utoipa::path(get, path = "/api/v1/events", tag = "node",
     params(EventQuery, ("Last-Event-ID" = Option<String>, Header, pattern = "^(([0-9a-f]{15}[1-9a-f]\\.)?[0-9]{1,15}\\.[0-9]{1,15}|[0-9]{1,15})$", description = "the place of the last event that was seen")),
     responses((status = 200, description = "events as JSON", content_type = "text/event-stream", body = SentEventSchema),

@@ -231,6 +231,7 @@ impl Actor for HttpGateway {
         let open = ctx.node().resources().clone();
         let list = move |at| open.open(format!("listener at {at}"));
         let binding = wrap_future::<_, Self>(async move { kept.socket.listen(addr, list).await });
+        // Nothing else is handled before, so that the start is done when the address is bound.
         ctx.wait(binding.map(move |bound, gateway, ctx| {
             if let Err(source) = bound.and_then(|listener| gateway.listen(listener, ctx)) {
                 ctx.fail(BindError::Listen { addr, source });
@@ -243,6 +244,7 @@ impl Actor for HttpGateway {
         if self.stopping || self.open.is_empty() {
             return Running::Stop;
         }
+        // The actor runs on until its connections are drained, and then stops for good.
         self.stopping = true;
         let drained = wrap_future::<_, Self>(self.drain(STOP_WITHIN));
         ctx.spawn(drained.map(|_, _, ctx| ctx.stop()));

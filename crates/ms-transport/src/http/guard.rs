@@ -100,6 +100,7 @@ async fn admit(shared: &Shared, mut request: Request, next: Next, route: &str) -
         Ok(inside) => Pass::new(inside),
         Err(gate) => return closed(gate).into_response(),
     };
+    // Refused at once: a caller in a queue may have given up before its turn comes.
     let Ok(_room) = shared.room.try_acquire() else {
         return Problem::new(&OVERLOADED, "as many requests as this node takes are in progress")
             .retry_after(COME_AGAIN)

@@ -21,7 +21,7 @@ pub(super) async fn interactions(
     asker.ask(Interactions {}).await.map(axum::Json)
 }
 
-/// How the components get along.
+/// How the components interact.
 #[derive(ToSchema)]
 #[schema(as = IntegrationMetrics)]
 struct MetricsSchema {
@@ -46,7 +46,7 @@ struct MetricsSchema {
     lost: u64,
 }
 
-/// How healthy a component was of late.
+/// The recent health of a component.
 #[derive(ToSchema)]
 #[schema(as = HealthScore)]
 struct ScoreSchema {
@@ -86,7 +86,7 @@ struct BucketSchema {
     count: u64,
 }
 
-/// How many operations of a component failed of late.
+/// The recent rate of failed operations of a component.
 #[derive(ToSchema)]
 #[schema(as = ErrorRate)]
 struct RateSchema {

@@ -79,6 +79,7 @@ impl Api {
         let (router, mut document) = self.documented(shared).split_for_parts();
         ops::describe(&mut document, self.desk.table());
         document::complete(&mut document, &shared.access);
+        // Written once, because it is the same for every request.
         let document = document.to_pretty_json().unwrap_or_default();
         let document = axum::body::Bytes::from(document);
         let serve = move || {

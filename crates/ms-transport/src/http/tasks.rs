@@ -130,19 +130,19 @@ pub(super) async fn get(asker: Asker, id: Id, _: NoQuery) -> Result<axum::Json<T
     asker.ask(GetTask { id: task_id(id)? }).await.map(axum::Json)
 }
 
-/// How a task ended.
+/// The end of a task.
 #[derive(ToSchema)]
 #[schema(as = TaskResult)]
 #[allow(dead_code, reason = "described, never made: the values are ms-ops's")]
 struct TaskResultSchema {
     /// Whether it was completed.
     success: bool,
-    /// How it ended.
+    /// Its state.
     state: StateSchema,
-    /// What the agent made, when it was completed.
+    /// The agent's result, when it was completed.
     #[schema(required = true)]
     output: Option<Value>,
-    /// Why not, otherwise.
+    /// Why it was not, otherwise.
     #[schema(required = true)]
     error: Option<String>,
 }
@@ -160,7 +160,7 @@ pub(super) async fn result(
     asker.ask(TaskOutcome { id: task_id(id)? }).await.map(axum::Json)
 }
 
-/// What a list may be asked for.
+/// The filter and the page of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
