@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn errors_are_printed_in_full_and_cannot_forge_a_line() {
-        let error = ControlError::refused("no \x1b[31m\nerror[MS0000]: forged").why("w").next("n");
+        let error =
+            ControlError::new(&ms_control::codes::REFUSED, "no \x1b[31m\nerror[MS0000]: forged")
+                .why("w")
+                .next("n");
         assert_eq!(
             described(&error),
             "error[MS0011]: no \\u{1b}[31m\\nerror[MS0000]: forged\n  why: w\n  next: n\n  \

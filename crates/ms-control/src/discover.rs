@@ -1,9 +1,9 @@
-//! Where the control socket lives, and how a client finds it.
+//! Places of control sockets, and their discovery.
 //!
 //! A node binds `$MS_CONTROL`, or `<name>.sock` in the default directory:
-//! `$XDG_RUNTIME_DIR/ms-framework`, else `/tmp/ms-framework-<uid>`. The default
-//! directory is ours alone (mode 0700) or it is refused. A client takes the path
-//! it was given, `$MS_CONTROL`, or the only live socket of that directory.
+//! `$XDG_RUNTIME_DIR/ms-framework`, else `/tmp/ms-framework-<uid>`. The default directory is refused
+//! unless it belongs to our user alone (mode 0700): in `/tmp` anybody could have made it first. A
+//! client takes the path it was given, `$MS_CONTROL`, or the only live socket of that directory.
 
 use std::env;
 use std::fs::{self, DirBuilder};
@@ -17,15 +17,15 @@ use ms_net::unix::is_live;
 use crate::error::ControlError;
 use ms_ops::codes;
 
-/// Most sockets that discovery looks at.
+/// Most sockets that discovery probes.
 const MAX_CANDIDATES: usize = 64;
 
-/// The environment that decides.
+/// The places that the environment names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// `$MS_CONTROL`.
     pub control: Option<PathBuf>,
-    /// The default directory; `None` where neither it nor our user is known.
+    /// The default directory; `None` when neither the variable nor our user is known.
     pub directory: Option<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl Places {
         }
     }
 
-    /// Where the node `name` binds; makes the default directory where it is used.
+    /// Returns the path that the node `name` binds, and creates the default directory if it is needed.
     ///
     /// # Errors
     /// `BadRequest` when `name` is no id, or the directory is not ours alone.
@@ -57,12 +57,13 @@ impl Places {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(bad_directory(directory, &error.to_string()));
             }
+            // Checked also when it was just created: another user may have replaced it since.
             _ => check(directory)?,
         }
         Ok(directory.join(format!("{name}.sock")))
     }
 
-    /// The socket a client should connect to.
+    /// Finds the socket a client should connect to.
     ///
     /// # Errors
     /// `Unreachable` when there is none, `BadRequest` when there are several.
@@ -90,7 +91,7 @@ impl Places {
     }
 }
 
-/// The sockets in `directory` on which somebody listens, by name.
+/// Finds the sockets in `directory` on which somebody listens, sorted by name.
 async fn live_sockets(directory: &Path) -> Result<Vec<PathBuf>, ControlError> {
     match fs::symlink_metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -112,8 +113,9 @@ async fn live_sockets(directory: &Path) -> Result<Vec<PathBuf>, ControlError> {
     Ok(live)
 }
 
-/// A real directory, ours, closed to everybody else.
+/// Checks that a directory is a real one, ours, and closed to everybody else.
 fn check(directory: &Path) -> Result<(), ControlError> {
+    // Links are not followed: whoever made the link could change where it leads after the check.
     let found = fs::symlink_metadata(directory)
         .map_err(|error| bad_directory(directory, &error.to_string()))?;
     if !found.is_dir() {
@@ -128,7 +130,7 @@ fn check(directory: &Path) -> Result<(), ControlError> {
     }
 }
 
-/// Our user: the owner of our entry in `/proc`.
+/// Returns our user, the owner of our entry in `/proc`: the standard library has no `getuid`.
 fn own_uid() -> Option<u32> {
     fs::metadata("/proc/self").ok().map(|me| me.uid())
 }

@@ -1,4 +1,4 @@
-//! The one error that crosses the wire: a code, a kind, and three sentences.
+//! The one error that crosses the socket: a code, a kind, and three sentences.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,14 +7,14 @@ use ms_ops::codes::{self, Code, Kind};
 use ms_ops::{OpError, Parts};
 use serde::{Deserialize, Serialize};
 
-/// Why a request was not answered.
+/// The reason why a request was not answered.
 ///
-/// `what` happened, `why`, and what to do `next`; each is text for a person.
+/// `what` happened, `why`, and what to do `next` are texts for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlError {
-    /// Stable code, `MS0nnn`; see [`codes`].
+    /// Its stable code, `MS0nnn`; see [`codes`].
     pub code: Cow<'static, str>,
-    /// What sort of failure it is.
+    /// The kind of failure.
     pub kind: Kind,
     /// What happened.
     pub what: String,
@@ -27,71 +27,38 @@ pub struct ControlError {
 }
 
 impl ControlError {
-    /// An error of the catalogue.
+    /// Creates an error with a code of the table; `what` says what happened this time.
     #[must_use]
     pub fn new(code: &'static Code, what: impl Into<String>) -> Self {
-        Self {
-            code: Cow::Borrowed(code.number()),
-            kind: code.kind(),
-            what: what.into(),
-            why: String::new(),
-            next: String::new(),
-        }
+        OpError::new(code, what).into()
     }
 
-    /// The same error, with a cause.
+    /// Adds a cause in words.
     #[must_use]
     pub fn why(mut self, why: impl Into<String>) -> Self {
         self.why = why.into();
         self
     }
 
-    /// The same error, with advice.
+    /// Adds advice.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = next.into();
         self
     }
 
-    /// The node does not permit what was asked.
-    #[must_use]
-    pub fn refused(what: impl Into<String>) -> Self {
-        Self::new(&codes::REFUSED, what)
-    }
-
-    /// The node was not done in time.
-    #[must_use]
-    pub fn timed_out(what: impl Into<String>) -> Self {
-        Self::new(&codes::TIMED_OUT, what)
-    }
-
-    /// The request makes no sense.
+    /// Reports a request that makes no sense.
     #[must_use]
     pub fn bad_request(what: impl Into<String>) -> Self {
         Self::new(&codes::BAD_REQUEST, what)
     }
 
-    /// A frame or an answer is over its limit.
-    #[must_use]
-    pub fn too_large(what: impl Into<String>) -> Self {
-        Self::new(&codes::TOO_LARGE, what)
-    }
-
-    /// A fault inside the node or the tool.
-    #[must_use]
-    pub fn internal(what: impl Into<String>) -> Self {
-        Self::new(&codes::INTERNAL, what).next("look into the node's log; this is a bug")
-    }
-
-    /// The two sides speak different versions.
-    #[must_use]
-    pub fn version_mismatch(what: &str, client: u32, node: u32) -> Self {
-        Self::new(
-            &codes::VERSION_MISMATCH,
-            format!("msctl speaks control {what} {client}, the node speaks {node}"),
-        )
-        .why("the two were built from different releases")
-        .next("use the msctl that was built together with the node")
+    /// Reports that the two sides speak different versions.
+    pub(crate) fn version_mismatch(what: &str, client: u32, node: u32) -> Self {
+        let versions = format!("msctl speaks control {what} {client}, the node speaks {node}");
+        Self::new(&codes::VERSION_MISMATCH, versions)
+            .why("the two were built from different releases")
+            .next("use the msctl that was built together with the node")
     }
 }
 
@@ -103,7 +70,7 @@ impl fmt::Display for ControlError {
 
 impl std::error::Error for ControlError {}
 
-/// The operator reads everything but the error behind it.
+/// Drops the error behind it, which stays inside the process.
 impl From<OpError> for ControlError {
     fn from(error: OpError) -> Self {
         let Parts { code, what, why, next, .. } = error.into_parts();

@@ -2,13 +2,15 @@
 
 use std::io;
 
+use ms_ops::{OpError, codes};
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::error::ControlError;
 
-/// Why a frame could not be read or written.
+/// The reason why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// The other side ended the connection between two frames.
     #[error("the connection was closed")]
@@ -16,7 +18,7 @@ pub enum FrameError {
     /// The other side ended the connection within a frame.
     #[error("the connection ended within a frame")]
     Truncated,
-    /// The frame is over its limit; its content was not read.
+    /// The frame is over its limit. Its content was not read.
     #[error("the frame has {len} bytes, and at most {max} are allowed")]
     TooLarge {
         /// Bytes announced, or reached.
@@ -24,7 +26,7 @@ pub enum FrameError {
         /// Bytes allowed.
         max: usize,
     },
-    /// The content cannot be made into JSON.
+    /// The content cannot be written as JSON.
     #[error("the frame cannot be encoded")]
     Encode(#[source] serde_json::Error),
     /// The socket failed.
@@ -36,13 +38,11 @@ impl From<FrameError> for ControlError {
     fn from(error: FrameError) -> Self {
         let what = error.to_string();
         match error {
-            FrameError::TooLarge { .. } => Self::too_large(what),
+            FrameError::TooLarge { .. } => Self::new(&codes::TOO_LARGE, what),
             FrameError::Truncated => Self::bad_request(what),
-            FrameError::Encode(source) => Self::internal(what).why(source.to_string()),
-            FrameError::Closed => Self::new(&ms_ops::codes::UNREACHABLE, what),
-            FrameError::Io(source) => {
-                Self::new(&ms_ops::codes::UNREACHABLE, what).why(source.to_string())
-            }
+            FrameError::Encode(source) => OpError::internal(what).why(source.to_string()).into(),
+            FrameError::Closed => Self::new(&codes::UNREACHABLE, what),
+            FrameError::Io(source) => Self::new(&codes::UNREACHABLE, what).why(source.to_string()),
         }
     }
 }
@@ -64,7 +64,8 @@ pub async fn read_first<R: AsyncRead + Unpin>(from: &mut R) -> Result<u8, FrameE
 
 /// Reads the rest of a frame of at most `max` bytes, after its first byte.
 ///
-/// Memory grows with what arrives, not with what was announced.
+/// Memory grows with the bytes that arrive, not with the length that was announced, which any peer
+/// may choose.
 ///
 /// # Errors
 /// Every [`FrameError`] but `Closed` and `Encode`.
@@ -117,7 +118,7 @@ pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, FrameError
     encode_with(max, |frame| serde_json::to_writer(frame, value))
 }
 
-/// The same of JSON that is written piece by piece.
+/// Makes a frame of JSON that is written piece by piece.
 ///
 /// # Errors
 /// As [`encode`].
@@ -138,7 +139,7 @@ pub fn encode_with(
     Ok(frame.bytes)
 }
 
-/// A buffer that fails instead of growing over its limit.
+/// A buffer that fails before it grows over its limit.
 struct Bounded {
     bytes: Vec<u8>,
     max: usize,

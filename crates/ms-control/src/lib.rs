@@ -1,16 +1,14 @@
-//! The local control endpoint of a node: how `msctl` and a running node talk.
+//! The local control endpoint of a node, over which `msctl` talks to it.
 //!
-//! This crate owns the wire protocol ([`proto`]), the server that a node binds
-//! ([`ControlServer`]), the client ([`Client`]) and where the socket lives
-//! ([`discover`]). It does *not* know any operation: a frame names one, and the desk of
-//! the node (`ms_ops::Desk`) answers it.
+//! This crate owns the wire protocol ([`proto`]), the server that a node binds ([`ControlServer`]),
+//! the client ([`Client`]) and the discovery of sockets ([`discover`]). It does *not* know any
+//! operation: a frame names one, and the desk of the node (`ms_ops::Desk`) answers it.
 //!
-//! Architecture invariants: nothing in here names actix; the endpoint is a Unix
-//! socket of mode 0600 and serves only its owner and root; every wait has a
-//! deadline; every frame, connection and stream has a limit; no answer is ever
-//! cut short without a typed error.
+//! Architecture invariants: nothing in here names actix; the endpoint is a Unix socket of mode 0600
+//! and serves only its owner and root; every wait has a deadline; every frame, connection and stream
+//! has a limit; no answer is cut short without a typed error.
 //!
-//! A node answers what somebody provides, and everything else is refused by type:
+//! A node answers the operations that are provided, and refuses all others with a typed error:
 //!
 //! ```no_run
 //! use ms_control::proto::NodeInfo;

@@ -80,7 +80,8 @@ impl From<NodeLife> for String {
 
 /// A place among the events of a node: the number of the last event of the node and of the last
 /// about a task that a reader has seen, and the life they belong to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Place {
     /// The life; `None` when the reader does not say.
     pub life: Option<NodeLife>,
@@ -121,6 +122,20 @@ impl FromStr for Place {
             [node] => Ok(Self { life, node: number(node)?, tasks: None }),
             _ => Err(PlaceError::Place),
         }
+    }
+}
+
+impl TryFrom<String> for Place {
+    type Error = PlaceError;
+
+    fn try_from(text: String) -> Result<Self, PlaceError> {
+        text.parse()
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> Self {
+        place.to_string()
     }
 }
 

@@ -5,24 +5,23 @@ use crate::codes;
 use crate::error::OpError;
 use crate::policy::Action;
 
-/// Makes sure who asks.
+/// Turns credentials into principals.
 pub trait Authenticate: Send + Sync + 'static {
-    /// Returns who has this credential.
+    /// Returns the principal with this credential, who asks for this action.
     ///
     /// # Errors
-    /// The refusal of a credential that is none.
-    fn principal(&self, shown: Credential, action: Action) -> Result<Principal, OpError>;
+    /// `UNAUTHENTICATED`, when the credential is not valid, or is missing where one is needed.
+    fn principal(&self, given: Credential, action: Action) -> Result<Principal, OpError>;
 }
 
-/// Takes the word of the doors, each of which has made sure of its callers: the control socket by
-/// the kernel, HTTP by the node's token or the machine's own address. Who shows nothing may only
-/// what everybody may.
+/// Accepts what the door has verified: the control socket asks the kernel, HTTP wants the node's
+/// token or this machine's own address. A caller without credentials gets only what is for everybody.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ByDoor;
+pub struct AcceptVerified;
 
-impl Authenticate for ByDoor {
-    fn principal(&self, shown: Credential, action: Action) -> Result<Principal, OpError> {
-        match shown {
+impl Authenticate for AcceptVerified {
+    fn principal(&self, given: Credential, action: Action) -> Result<Principal, OpError> {
+        match given {
             Credential::Known(principal) => Ok(principal),
             Credential::Nothing if action.permits(Role::Anonymous) => {
                 Ok(Principal { name: "anybody".to_owned(), role: Role::Anonymous })

@@ -1,13 +1,13 @@
-//! Who asks, and through which door.
+//! Callers, and the doors they come through.
 
 use std::any::Any;
 use std::fmt;
 
-/// The door that a request came through.
+/// The door a request came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Door {
-    /// The control socket: a user of this machine, as the kernel says.
+    /// The control socket, whose callers are users of this machine.
     Control,
     /// HTTP.
     Http,
@@ -16,7 +16,7 @@ pub enum Door {
 }
 
 impl Door {
-    /// Returns its name, a label for metrics.
+    /// Returns its name, which is a label of metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -27,41 +27,41 @@ impl Door {
     }
 }
 
-/// What a caller is to the node; the policy knows what each may do.
+/// The role of a caller; the policy decides what each role may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// Nobody knows who it is.
+    /// A caller nobody knows.
     Anonymous,
-    /// A program that a door has let in: over loopback, or with the node's token.
+    /// A program that HTTP has let in: over loopback, or with the node's token.
     Client,
     /// The user that runs the node, root, and the program itself.
     Operator,
 }
 
-/// Somebody whom a door or the desk knows.
+/// A known caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Who, as it goes on record: `uid 1000 pid 4711`, `http 127.0.0.1`.
+    /// Its name on record: `uid 1000 pid 4711`, `http 127.0.0.1`.
     pub name: String,
-    /// What that one is to the node.
+    /// Its role.
     pub role: Role,
 }
 
-/// What a caller shows of itself.
+/// The credentials of a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credential {
-    /// Nothing, as a probe does.
+    /// None, as of a probe.
     Nothing,
-    /// Its door has made sure of it: by the kernel's word, or by a token.
+    /// The door has verified the caller, with the kernel or by a token.
     Known(Principal),
 }
 
-/// Keeps a request counted as inside until it is dropped; what it is says the gate.
+/// Counts a request as inside until it is dropped. Its type is the gate's own business.
 pub type Pass = Box<dyn Any + Send>;
 
-/// One caller of one operation.
+/// The caller of one operation.
 pub struct Caller {
     pub(crate) door: Door,
     pub(crate) credential: Credential,
@@ -69,13 +69,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A caller at a door that shows this.
+    /// Creates a caller at a door.
     #[must_use]
     pub const fn new(door: Door, credential: Credential) -> Self {
         Self { door, credential, pass: None }
     }
 
-    /// A local user at the control socket, as the kernel names it.
+    /// Creates the caller for a local user at the control socket.
     #[must_use]
     pub fn local(uid: u32, pid: Option<i32>) -> Self {
         let name = match pid {
@@ -85,14 +85,14 @@ impl Caller {
         Self::new(Door::Control, Credential::Known(Principal { name, role: Role::Operator }))
     }
 
-    /// The program itself; `who` goes on record.
+    /// Creates the caller for the program itself; `who` goes on record.
     #[must_use]
     pub fn process(who: impl Into<String>) -> Self {
         let principal = Principal { name: who.into(), role: Role::Operator };
         Self::new(Door::Process, Credential::Known(principal))
     }
 
-    /// The same, let in by its door already: the gate is not asked again, and the pass is held
+    /// Marks the caller as let in by its door: the gate is not asked again, and the pass is held
     /// until the work is done.
     #[must_use]
     pub fn inside(mut self, pass: Pass) -> Self {

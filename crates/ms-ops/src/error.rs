@@ -1,32 +1,34 @@
-//! Why an operation was not carried out.
+//! The error of an operation that was not carried out.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_core::ActorPath;
+use ms_core::{ActorPath, Incarnation};
 use ms_json::JsonError;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codes::{self, Code, Kind};
+use crate::request_id::RequestId;
 
-/// A cause, shared so that an error can be cloned.
+/// The error behind another, shared so that both can be cloned.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
-/// Why an operation was not carried out: a code, and sentences for a person.
+/// The reason why an operation was not carried out: a code, and sentences for a person.
 ///
 /// `what` happened, `why`, and what to do `next` are for an operator, who may see the paths and
-/// the causes of this machine. `detail` is for everybody else; without it they read `what`.
+/// causes of this machine. `detail` is for everybody else; without it they read `what`.
 ///
-/// It reads as [`Parts`], which lie in a box: most calls succeed, and their results should not
-/// have room for eight fields that are not there.
+/// It derefs to [`Parts`], which lie in a box: most calls succeed, and their results should not
+/// carry the room of eight fields that are not there.
 #[derive(Debug, Clone)]
 pub struct OpError(Box<Parts>);
 
-/// What an [`OpError`] says.
+/// The contents of an [`OpError`].
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// The row of the table of codes.
@@ -37,13 +39,13 @@ pub struct Parts {
     pub why: String,
     /// What an operator can do about it.
     pub next: String,
-    /// What happened, in the words for a caller that is not the operator.
+    /// What happened, worded for a caller who is not the operator.
     pub detail: Option<String>,
-    /// Where in the request it went wrong.
+    /// The mistakes in the request.
     pub places: Vec<Place>,
-    /// When the same may be asked again.
+    /// The delay after which the same may be asked again.
     pub retry_after: Option<Duration>,
-    /// The error behind it; it stays inside the process.
+    /// The error behind it, which stays inside the process.
     pub source: Option<Cause>,
 }
 
@@ -64,14 +66,14 @@ impl DerefMut for OpError {
 /// One mistake in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// Where, as a path from the top: `payload.url`, `[3].queue`.
+    /// Its place, as a path from the top: `payload.url`, `[3].queue`.
     pub at: String,
     /// What is wrong there.
     pub detail: String,
 }
 
 impl OpError {
-    /// Makes an error of the table; `what` says what happened this time.
+    /// Creates an error with a code of the table; `what` says what happened this time.
     #[must_use]
     pub fn new(code: &'static Code, what: impl Into<String>) -> Self {
         Self(Box::new(Parts {
@@ -86,13 +88,13 @@ impl OpError {
         }))
     }
 
-    /// Takes it apart.
+    /// Returns its contents.
     #[must_use]
     pub fn into_parts(self) -> Parts {
         *self.0
     }
 
-    /// Returns what sort of failure it is.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.code.kind()
@@ -112,7 +114,7 @@ impl OpError {
         self
     }
 
-    /// Sets the words for callers that are not the operator.
+    /// Sets the wording for callers who are not the operator.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -126,7 +128,7 @@ impl OpError {
         self
     }
 
-    /// Says when the same may be asked again.
+    /// Sets the delay after which the same may be asked again.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
@@ -140,7 +142,7 @@ impl OpError {
         self
     }
 
-    /// Returns what happened, as a caller that is not the operator may read it.
+    /// Returns what happened, worded for a caller who is not the operator.
     #[must_use]
     pub fn public(&self) -> &str {
         self.detail.as_deref().unwrap_or(&self.what)
@@ -151,6 +153,20 @@ impl OpError {
     pub fn not_found(path: &ActorPath) -> Self {
         Self::new(&codes::NOT_FOUND, format!("no actor at {path}"))
             .next("`msctl tree` shows the paths of this node")
+    }
+
+    /// Reports that another incarnation of an actor lives than the one that was meant.
+    #[must_use]
+    pub fn another_incarnation(path: &ActorPath, meant: Incarnation, lives: Incarnation) -> Self {
+        let what = format!("{path} is {lives} now, and {meant} was meant");
+        Self::new(&codes::CONFLICT, what).next("`msctl inspect` shows it as it is; ask again")
+    }
+
+    /// Reports that a request has the id of another one.
+    #[must_use]
+    pub fn id_of_another(id: &RequestId) -> Self {
+        let what = format!("another request has the id {id}");
+        Self::new(&codes::CONFLICT, what).next("give each request an id of its own, such as a UUID")
     }
 
     /// Reports that the node does not permit what was asked.
@@ -165,7 +181,7 @@ impl OpError {
         Self::new(&codes::TIMED_OUT, what)
     }
 
-    /// Reports that whoever was asked was not done within the time that was granted.
+    /// Reports that the node was not done within the time it was given.
     #[must_use]
     pub fn late(within: Duration) -> Self {
         Self::timed_out(format!("the node was not done within {within:?}"))
@@ -189,12 +205,13 @@ impl OpError {
     }
 }
 
-/// A request that is no JSON, or not of the shape that its operation has.
+/// Reports a request that is no JSON, or does not have the shape of its operation.
 impl From<JsonError> for OpError {
     fn from(error: JsonError) -> Self {
         let code = if error.is_unfit() { &codes::UNFIT } else { &codes::BAD_REQUEST };
-        let told = error.to_string();
-        let made = Self::new(code, "the request is malformed").why(told.clone()).detail(told);
+        // Under both names: an operator reads the cause, and other callers read the detail.
+        let text = error.to_string();
+        let made = Self::new(code, "the request is malformed").why(text.clone()).detail(text);
         match error.at() {
             "" => made,
             at => made.at(at, error.what()),
@@ -215,7 +232,7 @@ impl Error for OpError {
 }
 
 impl PartialEq for OpError {
-    /// Whether a caller is told the same; causes are not compared.
+    /// Compares what a caller reads; the errors behind are not compared.
     fn eq(&self, other: &Self) -> bool {
         self.code == other.code
             && (&self.what, &self.why, &self.next) == (&other.what, &other.why, &other.next)
@@ -225,36 +242,37 @@ impl PartialEq for OpError {
     }
 }
 
-/// An error as part of an answer, such as that of a batch.
+/// An error as part of an answer, such as that of a batch. It borrows what it writes and owns
+/// what it reads.
 #[derive(Serialize, Deserialize)]
-struct Written {
-    code: String,
-    problem: String,
-    what: String,
+struct Written<'a> {
+    code: Cow<'a, str>,
+    problem: Cow<'a, str>,
+    what: Cow<'a, str>,
     #[serde(default)]
-    why: String,
+    why: Cow<'a, str>,
     #[serde(default)]
-    next: String,
+    next: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    places: Vec<Place>,
+    detail: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    places: Cow<'a, [Place]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
 }
 
 impl Serialize for OpError {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let this = *self.0.clone();
-        let delay = this.retry_after.map(|delay| u64::try_from(delay.as_millis()));
+        let Parts { code, what, why, next, detail, places, retry_after, source: _ } = &*self.0;
+        let delay = retry_after.map(|delay| u64::try_from(delay.as_millis()));
         Written {
-            code: this.code.number().to_owned(),
-            problem: this.code.sort.name.to_owned(),
-            what: this.what,
-            why: this.why,
-            next: this.next,
-            detail: this.detail,
-            places: this.places,
+            code: code.number().into(),
+            problem: code.sort.name.into(),
+            what: what.into(),
+            why: why.into(),
+            next: next.into(),
+            detail: detail.as_ref().map(Cow::from),
+            places: places.into(),
             retry_after_ms: delay.map(|delay| delay.unwrap_or(u64::MAX)),
         }
         .serialize(to)
@@ -267,8 +285,15 @@ impl<'de> Deserialize<'de> for OpError {
             Written::deserialize(from)?;
         let code = codes::row(&code, &problem)
             .ok_or_else(|| D::Error::custom(format!("there is no code {code} {problem}")))?;
-        let retry_after = retry_after_ms.map(Duration::from_millis);
-        let parts = Parts { code, what, why, next, detail, places, retry_after, source: None };
-        Ok(Self(Box::new(parts)))
+        Ok(Self(Box::new(Parts {
+            code,
+            what: what.into_owned(),
+            why: why.into_owned(),
+            next: next.into_owned(),
+            detail: detail.map(Cow::into_owned),
+            places: places.into_owned(),
+            retry_after: retry_after_ms.map(Duration::from_millis),
+            source: None,
+        })))
     }
 }

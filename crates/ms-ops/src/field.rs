@@ -1,7 +1,7 @@
-//! Fields of operations: each is small by its type, or names its bound.
+//! Fields of operations, each of which is bounded by its type or names its bound.
 //!
-//! That is checked by the compiler: [`operation!`](crate::operation!) takes a field without a
-//! bound only if its type is [`Bounded`], which no text and no list is.
+//! The compiler checks it: [`operation!`](crate::operation!) takes a field without a bound only if
+//! its type is [`Bounded`], and neither texts nor lists are.
 
 use ms_core::stream::EventFilter;
 use ms_core::task::{MAX_BATCH, MAX_PAGE, NewTask, TaskChange, TaskFilter, TaskId, TaskState};
@@ -9,22 +9,23 @@ use ms_core::{ActorPath, Incarnation, NodeLife};
 use serde_json::{Value, json};
 
 use crate::error::OpError;
+use crate::request_id::{MAX as MAX_REQUEST_ID, RequestId};
 
 /// A type whose every value is small.
 pub trait Bounded {
-    /// Whether a field of it may be left out.
+    /// Whether a field of this type may be left out.
     const OPTIONAL: bool = false;
 
     /// Returns its JSON schema.
     fn schema() -> Value;
 }
 
-/// A type with values that are large, long or many: a field of it names its bound.
+/// A type whose values may be large, so that a field of it names its bound.
 pub trait Measured {
-    /// Whether a field of it may be left out.
+    /// Whether a field of this type may be left out.
     const OPTIONAL: bool = false;
 
-    /// Returns what the bound is held against.
+    /// Returns the measure that the bound applies to.
     fn measure(&self) -> Option<u64>;
 
     /// Returns its JSON schema, with a bound.
@@ -111,6 +112,12 @@ impl Bounded for Incarnation {
     }
 }
 
+impl Bounded for RequestId {
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^[!-~]{1,128}$", "maxLength": MAX_REQUEST_ID })
+    }
+}
+
 impl Bounded for NodeLife {
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^[0-9a-f]{15}[1-9a-f]$" })
@@ -123,7 +130,7 @@ impl Bounded for TaskId {
     }
 }
 
-/// Its own check says what is in it may be.
+/// Its parts are bounded by its own check.
 impl Bounded for NewTask {
     fn schema() -> Value {
         json!({ "$ref": "#/components/schemas/NewTask" })
@@ -142,12 +149,12 @@ impl Measured for Vec<NewTask> {
     }
 }
 
-/// A name of a queue or of a kind of agent.
+/// Returns the schema of the name of a queue or of a kind of agent.
 fn task_name() -> Value {
     json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$" })
 }
 
-/// Ids and states; how many tasks make a page is checked where it is used.
+/// The size of a page is checked where it is used.
 impl Bounded for TaskFilter {
     fn schema() -> Value {
         let properties = json!({
@@ -172,7 +179,7 @@ impl Bounded for EventFilter {
     }
 }
 
-/// Adds the least that may be to a schema: of a number, or of the items of a list.
+/// Adds a least value to a schema: of a number, or of the items of a list.
 #[must_use]
 pub fn from(mut schema: Value, least: u64) -> Value {
     if let Value::Object(object) = &mut schema {

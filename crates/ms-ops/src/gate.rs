@@ -1,4 +1,4 @@
-//! The first and the third step: whether the node takes requests, and whether it has room.
+//! The first and the third step: the node takes requests now, and has room for one more.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::codes;
 use crate::error::OpError;
 use crate::policy::Action;
 
-/// Why a gate lets nothing in.
+/// The reason why a gate is shut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shut {
-    /// The node is not up yet.
+    /// The node is starting.
     Starting,
-    /// The node finishes what it has in hand.
+    /// The node finishes what is in progress.
     Draining,
 }
 
@@ -33,12 +33,12 @@ pub trait Gate: Send + Sync + 'static {
     /// Lets a request in, which is inside until its pass is dropped.
     ///
     /// # Errors
-    /// [`Shut`].
+    /// [`Shut`], with the reason.
     fn enter(&self, door: Door, action: Action) -> Result<Option<Pass>, Shut>;
 }
 
-/// A gate that is always open: an operator must see a node that does not come up, or does not go
-/// down. Doors that take work bring a pass of their own.
+/// A gate that is always open, because an operator must be able to look at a node that does not
+/// come up or does not go down. Doors that take work bring a pass of their own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Open;
 
@@ -48,19 +48,19 @@ impl Gate for Open {
     }
 }
 
-/// Decides whether a caller may ask once more.
+/// Decides whether there is room for another request of a caller.
 pub trait Rate: Send + Sync + 'static {
-    /// Takes one request of a caller, which is in hand until its pass is dropped.
+    /// Takes a request, which is in progress until its pass is dropped.
     ///
     /// # Errors
     /// The refusal.
     fn take(&self, who: &Principal, action: Action) -> Result<Pass, OpError>;
 }
 
-/// Bounds how many operations are in hand at a time, whoever asks.
+/// Bounds the operations in progress at a time, for all callers together.
 ///
-/// Doors bound their connections, and that is no bound here: a write goes on when its caller
-/// leaves, and the next caller may come.
+/// Doors bound their connections, but that does not bound operations: a write goes on when its
+/// caller leaves, and the next caller may come.
 #[derive(Debug, Clone)]
 pub struct InHand {
     room: Arc<Semaphore>,
@@ -68,10 +68,10 @@ pub struct InHand {
 }
 
 impl InHand {
-    /// More than all doors together have connections.
+    /// More than the connections of all doors together.
     pub const USUAL: usize = 16_384;
 
-    /// Permits this many at a time.
+    /// Creates a bound of this many at a time.
     #[must_use]
     pub fn at_most(most: usize) -> Self {
         Self { room: Arc::new(Semaphore::new(most)), most }
@@ -86,6 +86,7 @@ impl Default for InHand {
 
 impl Rate for InHand {
     fn take(&self, _: &Principal, _: Action) -> Result<Pass, OpError> {
+        // Not waited for: a queue here would need a bound of its own, and its callers may leave it.
         match Arc::clone(&self.room).try_acquire_owned() {
             Ok(permit) => Ok(held(permit)),
             Err(_) => {

@@ -1,15 +1,15 @@
 //! The desk: every operation on a node, once.
 //!
-//! This crate owns what a node can be asked ([`ops`]), what it answers ([`views`] and those of
-//! `ms-core`), who may ask ([`policy`]), what is put on record ([`record`]), why something was not
-//! carried out ([`OpError`]) and what that is called at each door ([`codes`]). It does *not* carry
-//! anything out: the parts of a node register as providers, and doors decode, ask the [`Desk`] and
-//! encode.
+//! This crate owns the operations on a node ([`ops`]), their answers ([`views`], beside those of
+//! `ms-core`), permissions ([`policy`]), records ([`record`]), the one error ([`OpError`]) and its
+//! names at each door ([`codes`]). It does *not* carry anything out: the parts of a node register as
+//! providers, and doors decode, ask the [`Desk`] and encode.
 //!
 //! Architecture invariants: the steps of a request stand in one place and in one order
 //! (`desk/steps.rs`); only the desk writes records of steering; a write that has begun is brought
-//! to its end whoever leaves; nothing in here names an actor, a store, a socket or a framework of
-//! HTTP; a call takes no lock.
+//! to its end whoever leaves; a steering that is sent again with its [`RequestId`] is done once;
+//! nothing in here names an actor, a store, a socket or a framework of HTTP; a call takes no lock
+//! unless it has a request id.
 //!
 //! Start reading at [`Operation`] and [`operation!`], then `ops/actors.rs`, then `desk/steps.rs`.
 
@@ -26,15 +26,19 @@ mod operation;
 pub mod ops;
 pub mod policy;
 pub mod record;
+mod request_id;
 mod table;
+mod target;
 pub mod views;
 mod written;
 
 pub use caller::{Caller, Credential, Door, Pass, Principal, Role};
 pub use codes::{Code, Kind};
-pub use desk::{Asked, Desk, DeskBuilder, Ending, Observe, Sink, Unobserved, Watching};
+pub use desk::{Asked, Desk, DeskBuilder, Ending, Observe, Prepared, Sink, Unobserved, Watching};
 pub use error::{Cause, OpError, Parts, Place};
-pub use operation::{Kind as OpKind, Once, Ongoing, Operation, Target};
+pub use operation::{Kind as OpKind, Once, Ongoing, Operation};
 pub use policy::Action;
-pub use table::{FieldInfo, Prepared, Row, Table};
+pub use request_id::{RequestId, RequestIdError};
+pub use table::{FieldInfo, Listed, Row, Table};
+pub use target::Target;
 pub use written::Written;

@@ -1,12 +1,12 @@
 //! [`operation!`](crate::operation!) and [`choice!`](crate::choice!): an operation from one
 //! declaration.
 
-/// Makes an operation: its type, its bounds, its schema and its row of the table.
+/// Declares an operation: its type, bounds, schema and row of the table.
 ///
-/// The first line has its kind, its action, its name and the version in which it appeared. Every
-/// item has a comment, which is its documentation at every door; a field that is long or large by
-/// its type names its bound and what an error calls it. The least that may be (`[from 1]`) is for
-/// the document: `check` refuses what is less.
+/// The first line gives its kind, its action, its name and the version in which it appeared. Every
+/// item has a comment, which is its documentation at every door. A field whose type does not bound
+/// it names its bound, and what an error calls the field. A least value (`[from 1]`) is written into
+/// the schema only: `check` must refuse what is less.
 ///
 /// ```
 /// use ms_ops::{Target, operation};
@@ -20,7 +20,7 @@
 ///         /// How often; once unless it is said.
 ///         pub times: Option<u32> [max 3, "number of times"],
 ///     }
-///     fn target(&self) -> Target {
+///     fn target(&self) -> Target<'_> {
 ///         Target::Node
 ///     }
 /// }
@@ -40,7 +40,7 @@
 ///         /// Whom.
 ///         pub name: String,
 ///     }
-///     fn target(&self) -> ms_ops::Target { ms_ops::Target::Node }
+///     fn target(&self) -> ms_ops::Target<'_> { ms_ops::Target::Node }
 /// }
 /// ```
 ///
@@ -50,7 +50,19 @@
 /// ms_ops::operation! {
 ///     Read NamesRead "demo.greet" 1;
 ///     pub struct Greet -> String {}
-///     fn target(&self) -> ms_ops::Target { ms_ops::Target::Node }
+///     fn target(&self) -> ms_ops::Target<'_> { ms_ops::Target::Node }
+/// }
+/// ```
+///
+/// Nor does a `Steer` without `request_id: Option<RequestId>`, or it would be done twice when its
+/// answer is lost and its caller asks again:
+///
+/// ```compile_fail
+/// ms_ops::operation! {
+///     /// Dismisses whoever is greeted.
+///     Steer TreeSteer "demo.dismiss" 1;
+///     pub struct Dismiss -> String {}
+///     fn target(&self) -> ms_ops::Target<'_> { ms_ops::Target::Node }
 /// }
 /// ```
 #[macro_export]
@@ -69,6 +81,7 @@ macro_rules! operation {
     ) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        // A misspelt field would have no effect, and its caller would not learn of it.
         #[serde(deny_unknown_fields)]
         $vis struct $name {
             $(
@@ -98,6 +111,12 @@ macro_rules! operation {
                 Ok(())
             }
 
+            $crate::operation!(@request_id $kind);
+
+            $($methods)*
+        }
+
+        impl $crate::Listed for $name {
             fn row() -> $crate::Row {
                 fn fields() -> ::std::vec::Vec<$crate::FieldInfo> {
                     vec![$(
@@ -116,8 +135,6 @@ macro_rules! operation {
                 }
                 $crate::operation!(@row $kind)(fields, stringify!($answer))
             }
-
-            $($methods)*
         }
 
         $crate::operation!(@marker $kind $name);
@@ -128,11 +145,18 @@ macro_rules! operation {
     (@schema $type:ty, $max:expr) => { <$type as $crate::field::Measured>::schema($max) };
     (@row Watch) => { $crate::Row::ongoing::<Self> };
     (@row $kind:ident) => { $crate::Row::once::<Self> };
+    // By the kind, so that no declaration of a steering can forget it.
+    (@request_id Steer) => {
+        fn request_id(&self) -> ::std::option::Option<&$crate::RequestId> {
+            self.request_id.as_ref()
+        }
+    };
+    (@request_id $kind:ident) => {};
     (@marker Watch $name:ident) => { impl $crate::Ongoing for $name {} };
     (@marker $kind:ident $name:ident) => { impl $crate::Once for $name {} };
 }
 
-/// Makes an enum of names, for a field of an operation.
+/// Declares an enum of names, for a field of an operation.
 #[macro_export]
 macro_rules! choice {
     (

@@ -1,4 +1,4 @@
-//! What the task store says, in the words of the table.
+//! Errors of the task store as errors of the table.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ms_core::task::{StoreError, TaskError, TaskId};
 use crate::codes;
 use crate::error::OpError;
 
-/// When a caller that met a full queue or a full disk may come again.
+/// The delay after which a caller may try a full queue or a full disk again.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
 impl OpError {
@@ -20,14 +20,14 @@ impl OpError {
     }
 }
 
-/// A refusal that is about one task.
+/// Reports a refusal that is about one task.
 impl From<TaskError> for OpError {
     fn from(error: TaskError) -> Self {
         let text = error.to_string();
         match &error {
             TaskError::NotFound(id) => Self::no_task(*id),
             TaskError::TooLarge { .. } => Self::new(&codes::TOO_LARGE, text),
-            // What is wrong may quote the payload. It is a reason, which is kept off the record.
+            // The text may quote the payload, which must not go on record: a cause does not.
             TaskError::InvalidPayload { kind, invalid } => {
                 let field = &invalid.field;
                 let what = format!("the payload is not what the kind {kind} takes, at {field}");
@@ -56,7 +56,7 @@ impl From<TaskError> for OpError {
     }
 }
 
-/// The place of a payload's field in the task.
+/// Returns the place of a payload's field in the task.
 fn of_payload(field: &str) -> String {
     match field {
         "." => "payload".to_owned(),
@@ -65,21 +65,21 @@ fn of_payload(field: &str) -> String {
     }
 }
 
-/// A failure of the store. An operator reads its causes; a caller that is none reads nothing of
-/// this machine's paths.
+/// Reports a failure of the store. An operator reads its causes; other callers read nothing of this
+/// machine's paths.
 impl From<StoreError> for OpError {
     fn from(error: StoreError) -> Self {
         let text = error.to_string();
         let (code, detail) = match &error {
             StoreError::Overloaded(_) | StoreError::Busy(_) => (&codes::STORE_BUSY, text.clone()),
             StoreError::Unknown(_) => (&codes::STORE_SILENT, text.clone()),
-            // No later attempt would read it, and the others can be read.
+            // Not 503: no later attempt would read this task either.
             StoreError::Unreadable { .. } => (&codes::STORE_UNREADABLE, text.clone()),
             StoreError::Away(_) => (&codes::STORE_FAILED, "the task store is down".to_owned()),
             StoreError::Full(_) | StoreError::NewerSchema { .. } | StoreError::Other(_) => {
                 (&codes::STORE_FAILED, text.clone())
             }
-            // The texts of the rest name paths of this machine, which are no business of a caller.
+            // The other texts name paths of this machine, which are not for callers.
             _ => (&codes::STORE_FAILED, "the task store cannot be used".to_owned()),
         };
         let made = Self::new(code, "the task store failed")

@@ -1,95 +1,63 @@
-//! What an operation is: a type, with what a door needs to know of it beside it.
+//! An operation: a type that carries everything a door needs to know of it.
 
 use std::fmt;
 use std::time::Duration;
 
-use ms_core::ActorPath;
-use ms_core::task::TaskId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::OpError;
 use crate::policy::Action;
-use crate::table::Row;
+use crate::request_id::RequestId;
+use crate::target::Target;
 
-/// What an operation does to the system, and so what is put on record of it.
+/// The effect of an operation on the system, which decides what is put on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Changes nothing; ends with its caller.
+    /// Changes nothing, and ends when its caller leaves.
     Read,
-    /// Brings something new, such as a task; goes on without its caller.
+    /// Brings something new, such as a task; goes on when its caller leaves.
     Write,
-    /// Changes the running system; goes on without its caller, and is always on record.
+    /// Changes the running system; goes on when its caller leaves, and is always on record.
     Steer,
-    /// Goes on, item by item, until it or its caller ends.
+    /// Goes on, item by item, until it ends or its caller leaves.
     Watch,
 }
 
 impl Kind {
-    /// Says whether it goes on when its caller has left.
+    /// Returns whether it goes on when its caller has left.
     #[must_use]
     pub const fn outlives_its_caller(self) -> bool {
         matches!(self, Self::Write | Self::Steer)
     }
 }
 
-/// What an operation is aimed at.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Target {
-    /// The node as a whole.
-    Node,
-    /// An actor, or the tree from there on.
-    Actor(ActorPath),
-    /// The budget of a path.
-    Budget(ActorPath),
-    /// The durable tasks as a whole: the one to come, or a list.
-    Tasks,
-    /// One durable task.
-    Task(TaskId),
-    /// A registered name.
-    Name(String),
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Node => f.write_str("the node"),
-            Self::Actor(path) => path.fmt(f),
-            Self::Budget(path) => write!(f, "the budget of {path}"),
-            Self::Tasks => f.write_str("the tasks"),
-            Self::Task(id) => write!(f, "task {id}"),
-            Self::Name(name) => write!(f, "the name {name:?}"),
-        }
-    }
-}
-
 /// A request to a node.
 ///
-/// Made by [`operation!`](crate::operation!), which also makes its row of the table: bounds,
-/// schema, and the way by name.
+/// [`operation!`](crate::operation!) implements it, with [`Listed`](crate::Listed): its bounds, its
+/// schema, and its row of the table.
 pub trait Operation:
-    Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+    Clone + PartialEq + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
 {
-    /// The answer; of a [`Kind::Watch`], one item.
-    type Answer: Serialize + DeserializeOwned + Send + 'static;
+    /// The answer; for a [`Kind::Watch`], one item.
+    type Answer: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// Its name at every door that goes by name: `tasks.cancel`. A label for metrics.
     const NAME: &'static str;
-    /// What it does, as far as permission is concerned.
+    /// What a caller must be permitted.
     const ACTION: Action;
-    /// What it does to the system.
+    /// Its effect on the system.
     const KIND: Kind;
     /// The version of the schema in which it appeared.
     const SINCE: u16;
-    /// What it is for, as it stands above its type.
+    /// Its documentation, as it stands above its type.
     const DOC: &'static str;
 
     /// Returns what it is aimed at.
-    fn target(&self) -> Target;
+    fn target(&self) -> Target<'_>;
 
-    /// Returns what was done, as it stands on record: `kill`, `task cancel ID`.
+    /// Returns its verb for the record: `kill`, `task cancel ID`.
     fn verb(&self) -> String {
         Self::NAME.to_owned()
     }
@@ -99,7 +67,12 @@ pub trait Operation:
         None
     }
 
-    /// Returns what came of it beyond that it went well, for the record.
+    /// Returns the id by which a repeat of it is known; every [`Kind::Steer`] has room for one.
+    fn request_id(&self) -> Option<&RequestId> {
+        None
+    }
+
+    /// Returns details of a success, for the record.
     fn outcome(_answer: &Self::Answer) -> Option<String> {
         None
     }
@@ -122,9 +95,6 @@ pub trait Operation:
     fn check(&self) -> Result<(), OpError> {
         self.bounds()
     }
-
-    /// Returns its row of the table.
-    fn row() -> Row;
 }
 
 /// An operation that is answered once.

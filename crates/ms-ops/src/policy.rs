@@ -1,18 +1,17 @@
-//! Who may do what: a table of actions and roles.
+//! Permissions: a table of actions and roles.
 //!
-//! An operation declares its action; nobody who asks can name another. Today's doors admit whom
-//! they admit, and the table says the same: the control socket, which serves the node's user and
-//! root, may do everything; HTTP, which a whole machine or the holders of a token reach, may do
-//! what its routes have always offered.
+//! An operation declares its action, and a caller cannot name another. The control socket serves the
+//! node's user and root, who may do everything. HTTP can be reached by everybody on the machine, or
+//! by the holders of a token; they may do what its routes have always offered.
 
 use crate::caller::{Principal, Role};
 use crate::codes;
 use crate::error::OpError;
-use crate::operation::Target;
+use crate::target::Target;
 
 macro_rules! actions {
     ($($(#[doc = $doc:literal])+ $name:ident = $label:literal by $($role:ident)*;)*) => {
-        /// What an operation does to the node, as far as permission is concerned.
+        /// The action of an operation, which a caller must be permitted.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Action {
@@ -29,7 +28,7 @@ macro_rules! actions {
                 match self { $(Self::$name => $label,)* }
             }
 
-            /// Returns the roles that may, besides the operator, who may everything.
+            /// Returns the roles that it is permitted to, besides the operator.
             #[must_use]
             pub const fn roles(self) -> &'static [Role] {
                 match self { $(Self::$name => &[$(Role::$role),*],)* }
@@ -43,15 +42,15 @@ actions! {
     HealthProbe = "health.probe" by Anonymous Client;
     /// Reads the tree.
     TreeRead = "tree.read" by Client;
-    /// Reads more of actors than the tree shows: why they ended, what they count, what would be.
+    /// Reads more of actors than the tree shows: past ends, counts, dry runs.
     ActorsRead = "actors.read" by;
-    /// Reads what an actor shows of its state, and the messages it handles.
+    /// Reads the disclosed state of an actor, and the messages it handles.
     StateRead = "state.read" by;
     /// Ends, restarts, suspends and stops actors.
     TreeSteer = "tree.steer" by;
     /// Injects faults.
     FaultsInject = "faults.inject" by;
-    /// Follows what happens in the node.
+    /// Follows the events of the node.
     EventsRead = "events.read" by Client;
     /// Reads names and services.
     NamesRead = "names.read" by Client;
@@ -63,35 +62,35 @@ actions! {
     TasksRead = "tasks.read" by Client;
     /// Submits durable tasks.
     TasksSubmit = "tasks.submit" by Client;
-    /// Gives durable tasks up, and tries them again.
+    /// Cancels durable tasks, and tries them again.
     TasksSteer = "tasks.steer" by Client;
-    /// Reads how the components interact, and what is open.
+    /// Reads how the components interact, and the open resources.
     NodeRead = "node.read" by Client;
 }
 
 impl Action {
-    /// Says whether a role may.
+    /// Returns whether a role is permitted it.
     #[must_use]
     pub fn permits(self, role: Role) -> bool {
         role == Role::Operator || self.roles().contains(&role)
     }
 }
 
-/// Decides whether somebody may.
+/// Decides who may do what.
 pub trait Policy: Send + Sync + 'static {
-    /// Permits `principal` the `action` on the `target`, or says why not.
+    /// Permits `who` the `action` on the `target`.
     ///
     /// # Errors
     /// The refusal.
-    fn permit(&self, who: &Principal, action: Action, target: &Target) -> Result<(), OpError>;
+    fn permit(&self, who: &Principal, action: Action, target: &Target<'_>) -> Result<(), OpError>;
 }
 
-/// The policy of the table above.
+/// The policy of the table of actions and roles.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Roles;
 
 impl Policy for Roles {
-    fn permit(&self, who: &Principal, action: Action, target: &Target) -> Result<(), OpError> {
+    fn permit(&self, who: &Principal, action: Action, target: &Target<'_>) -> Result<(), OpError> {
         if action.permits(who.role) {
             return Ok(());
         }
@@ -106,9 +105,9 @@ impl Policy for Roles {
 mod tests {
     use super::*;
 
-    /// What each role may do, cell by cell: a change of the table is a change of this list.
+    /// Every cell of the table, so that a change of the table is a change of this list.
     #[test]
-    fn the_table_permits_what_the_doors_admit() {
+    fn the_table_permits_each_role_what_it_may_do() {
         let of = |role| {
             let permitted = Action::ALL.iter().filter(|action| action.permits(role));
             permitted.map(|action| action.name()).collect::<Vec<_>>()

@@ -1,26 +1,27 @@
-//! What is put on record: who did what to what, why, and what came of it.
+//! Records: who did what to what, why, and with what outcome.
 
 use crate::caller::Role;
 use crate::codes::Kind as Failure;
 use crate::error::OpError;
-use crate::operation::{Kind, Target};
+use crate::operation::Kind;
+use crate::target::Target;
 
-/// What is asked of whom, by whom and why: known before it is done.
+/// A steering, as far as it is known before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Steering {
     /// The operation.
     pub operation: &'static str,
-    /// At what it is aimed.
-    pub target: Target,
-    /// What is to be done: `kill`, `task cancel ID`.
+    /// Its target.
+    pub target: Target<'static>,
+    /// Its verb: `kill`, `task cancel ID`.
     pub verb: String,
-    /// Who asks.
+    /// The name of the caller.
     pub by: String,
     /// The reason given.
     pub reason: Option<String>,
 }
 
-/// What came of a [`Steering`].
+/// The outcome of a [`Steering`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Whether it was done.
@@ -36,7 +37,7 @@ impl Outcome {
     }
 
     pub(crate) fn failed(error: &OpError) -> Self {
-        // The reason of a malformed request may quote what was sent.
+        // The cause of a malformed request may quote what was sent, secrets included.
         let text = match error.why.is_empty() || error.kind() == Failure::BadRequest {
             true => error.to_string(),
             false => format!("{error}: {}", error.why),
@@ -45,12 +46,12 @@ impl Outcome {
     }
 }
 
-/// How much is put on record beside steering, which always is.
+/// The audit level: what is put on record beside steering, which always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Audit {
-    /// What an operator brings in as well, for that is a person's doing. What programs submit is
-    /// left to the log: a node that takes thousands of tasks a second keeps four thousand events,
-    /// and would have none of its crashes a second later.
+    /// Writes of operators, who are people. Submissions of programs are left to the log: a node keeps
+    /// four thousand events, and one that takes thousands of tasks a second would push every crash
+    /// out of them within a second.
     #[default]
     Operators,
     /// Every write.
@@ -58,7 +59,7 @@ pub enum Audit {
 }
 
 impl Audit {
-    /// Says whether an operation of this kind, by this role, is put on record.
+    /// Returns whether an operation of this kind, by this role, is put on record.
     #[must_use]
     pub const fn records(self, kind: Kind, role: Role) -> bool {
         match kind {
@@ -69,20 +70,20 @@ impl Audit {
     }
 }
 
-/// Where records are kept. Only the desk writes them.
+/// Keeps records. Only the desk writes them.
 pub trait Records: Send + Sync + 'static {
-    /// Takes what is about to be done.
+    /// Takes a steering that is about to be done.
     fn intent(&self, steering: &Steering);
 
-    /// Takes what came of it; exactly once for each that is on record.
-    fn outcome(&self, steering: Steering, outcome: Outcome);
+    /// Takes the outcome of one, exactly once for each that goes on record.
+    fn outcome(&self, steering: &Steering, outcome: Outcome);
 }
 
-/// The records of a desk that keeps none.
+/// Keeps no records.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoRecords;
 
 impl Records for NoRecords {
     fn intent(&self, _: &Steering) {}
-    fn outcome(&self, _: Steering, _: Outcome) {}
+    fn outcome(&self, _: &Steering, _: Outcome) {}
 }

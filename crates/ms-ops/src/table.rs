@@ -1,28 +1,24 @@
-//! The table of operations: what every door that goes by name is made from.
+//! The table of operations, from which every door that goes by name is made.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::caller::Caller;
 use crate::codes;
-use crate::desk::{Desk, Watching};
+use crate::desk::{Prepared, once, ongoing};
 use crate::error::OpError;
 use crate::operation::{Kind, Once, Ongoing, Operation};
 use crate::policy::Action;
-use crate::written::Written;
 
 /// A field of an operation, for documents and help.
 #[derive(Debug)]
 pub struct FieldInfo {
     /// Its name.
     pub name: &'static str,
-    /// What it means.
+    /// Its documentation.
     pub doc: &'static str,
     /// Whether it may be left out.
     pub optional: bool,
@@ -30,16 +26,22 @@ pub struct FieldInfo {
     pub schema: Value,
 }
 
-/// An operation as doors see it that go by name.
+/// An operation that has a row in a [`Table`].
+pub trait Listed: Operation {
+    /// Returns its row.
+    fn row() -> Row;
+}
+
+/// An operation as a door sees it that goes by name.
 #[derive(Clone)]
 pub struct Row {
     /// Its name.
     pub name: &'static str,
-    /// What it is for.
+    /// Its documentation.
     pub doc: &'static str,
-    /// What it does, as far as permission is concerned.
+    /// What a caller must be permitted.
     pub action: Action,
-    /// What it does to the system.
+    /// Its effect on the system.
     pub kind: Kind,
     /// The version of the schema in which it appeared.
     pub since: u16,
@@ -51,16 +53,16 @@ pub struct Row {
 }
 
 impl Row {
-    /// Makes the row of an operation that is answered once.
+    /// Creates the row of an operation that is answered once.
     #[must_use]
     pub fn once<O: Once>(fields: fn() -> Vec<FieldInfo>, answer: &'static str) -> Self {
-        Self::of::<O>(fields, answer, |fields| Ok(Box::new(OnceAs(read::<O>(fields)?))))
+        Self::of::<O>(fields, answer, |fields| Ok(once(read::<O>(fields)?)))
     }
 
-    /// Makes the row of an operation that is answered item by item.
+    /// Creates the row of an operation that is answered item by item.
     #[must_use]
     pub fn ongoing<O: Ongoing>(fields: fn() -> Vec<FieldInfo>, answer: &'static str) -> Self {
-        Self::of::<O>(fields, answer, |fields| Ok(Box::new(OngoingAs(read::<O>(fields)?))))
+        Self::of::<O>(fields, answer, |fields| Ok(ongoing(read::<O>(fields)?)))
     }
 
     fn of<O: Operation>(
@@ -140,15 +142,15 @@ fn read<O: DeserializeOwned>(fields: Value) -> Result<O, OpError> {
 pub struct Table(BTreeMap<&'static str, Row>);
 
 impl Table {
-    /// Makes a table without operations.
+    /// Creates a table without operations.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds an operation. One of the same name takes the place of the other.
+    /// Adds an operation, in place of one of the same name.
     #[must_use]
-    pub fn with<O: Operation>(mut self) -> Self {
+    pub fn with<O: Listed>(mut self) -> Self {
         self.0.insert(O::NAME, O::row());
         self
     }
@@ -187,109 +189,5 @@ impl Table {
             })
         };
         self.rows().map(|row| (row.name.to_owned(), of(row))).collect::<Map<_, _>>().into()
-    }
-}
-
-/// An operation of some type, read and not asked yet.
-pub trait Prepared: Send + fmt::Debug {
-    /// Returns what it does to the system.
-    fn kind(&self) -> Kind;
-
-    /// Returns the time it takes by its nature.
-    fn takes(&self) -> Duration;
-
-    /// Checks what needs no provider.
-    ///
-    /// # Errors
-    /// As [`Operation::check`].
-    fn check(&self) -> Result<(), OpError>;
-
-    /// Asks the desk for its answer.
-    fn call(
-        self: Box<Self>,
-        desk: Desk,
-        caller: Caller,
-        within: Duration,
-    ) -> BoxFuture<'static, Result<Written, OpError>>;
-
-    /// Asks the desk for its items.
-    ///
-    /// # Errors
-    /// As [`Desk::watch`]; one that has no items is a `BAD_REQUEST`.
-    fn watch(
-        self: Box<Self>,
-        desk: &Desk,
-        caller: Caller,
-        within: Duration,
-    ) -> Result<Watching<Written>, OpError>;
-}
-
-#[derive(Debug)]
-struct OnceAs<O>(O);
-
-impl<O: Once> Prepared for OnceAs<O> {
-    fn kind(&self) -> Kind {
-        O::KIND
-    }
-
-    fn takes(&self) -> Duration {
-        self.0.takes()
-    }
-
-    fn check(&self) -> Result<(), OpError> {
-        self.0.check()
-    }
-
-    fn call(
-        self: Box<Self>,
-        desk: Desk,
-        caller: Caller,
-        within: Duration,
-    ) -> BoxFuture<'static, Result<Written, OpError>> {
-        Box::pin(async move { desk.call(caller, within, self.0).await.map(Written::new) })
-    }
-
-    fn watch(
-        self: Box<Self>,
-        _: &Desk,
-        _: Caller,
-        _: Duration,
-    ) -> Result<Watching<Written>, OpError> {
-        Err(OpError::bad_request("this request has no stream"))
-    }
-}
-
-#[derive(Debug)]
-struct OngoingAs<O>(O);
-
-impl<O: Ongoing> Prepared for OngoingAs<O> {
-    fn kind(&self) -> Kind {
-        O::KIND
-    }
-
-    fn takes(&self) -> Duration {
-        self.0.takes()
-    }
-
-    fn check(&self) -> Result<(), OpError> {
-        self.0.check()
-    }
-
-    fn call(
-        self: Box<Self>,
-        _: Desk,
-        _: Caller,
-        _: Duration,
-    ) -> BoxFuture<'static, Result<Written, OpError>> {
-        Box::pin(async { Err(OpError::bad_request("this request is answered by a stream")) })
-    }
-
-    fn watch(
-        self: Box<Self>,
-        desk: &Desk,
-        caller: Caller,
-        within: Duration,
-    ) -> Result<Watching<Written>, OpError> {
-        Ok(desk.watch(caller, within, self.0)?.map_items(Written::new))
     }
 }

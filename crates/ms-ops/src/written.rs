@@ -1,4 +1,4 @@
-//! An answer whose type only its operation knows, on its way to a wire.
+//! Answers of some type, on their way to a wire.
 
 use std::fmt;
 use std::io;
@@ -6,10 +6,10 @@ use std::io;
 use serde::Serialize;
 use serde_json::Value;
 
-/// An answer that can be written as JSON and nothing else.
+/// An answer that can only be written as JSON.
 pub struct Written(Box<dyn Write + Send>);
 
-/// Beside serde's own trait, which cannot be made into an object.
+/// Serialises through an object, which serde's own trait cannot be.
 trait Write {
     fn write(&self, to: &mut dyn io::Write) -> serde_json::Result<()>;
     fn value(&self) -> serde_json::Result<Value>;

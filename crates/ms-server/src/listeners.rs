@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use ms_actor::{EventSource, Placement};
+use ms_actor::Placement;
 use ms_config::FrameworkConfig;
-use ms_core::task::TaskTransition;
 use ms_ops::Desk;
 use ms_registry::Registry;
 use ms_runtime::{ComponentFailure, ServiceHandle, TreeContext};
@@ -25,7 +24,6 @@ pub(crate) struct Listeners {
     limits: HttpLimits,
     metrics: Metrics,
     registry: Registry,
-    task_events: EventSource<TaskTransition>,
     pub(crate) path: ToApi,
     pub(crate) sockets: Sockets,
 }
@@ -36,7 +34,6 @@ impl Listeners {
         config: &FrameworkConfig,
         metrics: &Metrics,
         registry: &Registry,
-        task_events: EventSource<TaskTransition>,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
         let admin = settings::admin_bind(config, &api);
@@ -48,7 +45,6 @@ impl Listeners {
             limits: settings::http(config),
             metrics: Arc::clone(metrics),
             registry: registry.clone(),
-            task_events,
             path: ToApi::default(),
             sockets: Sockets::default(),
         })
@@ -78,8 +74,7 @@ impl Listeners {
     }
 
     fn api_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
-        let task_events = Some(self.task_events.clone());
-        let api = Api { node: cx.node().clone(), task_events, desk: desk(cx)? };
+        let api = Api::new(desk(cx)?);
         let spec = api.gateway(self.bound(cx, &self.api)?, self.limits.clone())?;
         let spec = spec.admitted_by(Entrance(cx.gate().clone()));
         self.path.set(&spec);

@@ -291,8 +291,7 @@ impl Server {
         };
         let outside = self.outside.and_then(|_| outside.component());
         let started = tasks.agents();
-        let (metrics, events) = (&telemetry.metrics, task_events.clone());
-        let listeners = Listeners::of(&config, metrics, &self.registry, events)?;
+        let listeners = Listeners::of(&config, &telemetry.metrics, &self.registry)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), &telemetry.filter);
 

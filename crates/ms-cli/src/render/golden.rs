@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use ms_control::proto::{
-    NodeInfo, PsRow, PsSort, PsTable, StateView, StatisticsView, Steered, TaskShown, Verb,
+    NodeInfo, PsRow, PsSort, PsTable, StateView, StatisticsView, Steered, TaskDetails, Verb,
 };
 use ms_core::task::{TaskPage, TaskState};
 use ms_core::view::Mark;
@@ -103,9 +103,9 @@ fn reasons() {
 
 #[test]
 fn durable_tasks() {
-    let dead = TaskShown { task: sample::task(), result: None };
+    let dead = TaskDetails { task: sample::task(), result: None };
     golden("task.txt", &task(&dead, UNICODE));
-    let mut done = TaskShown { result: Some(json!({"seen": 3})), ..dead.clone() };
+    let mut done = TaskDetails { result: Some(json!({"seen": 3})), ..dead.clone() };
     (done.task.state, done.task.failure) = (TaskState::Completed, None);
     golden("task_completed.txt", &task(&done, UNICODE));
     let next = Some(done.task.id);

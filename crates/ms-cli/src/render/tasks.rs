@@ -1,6 +1,6 @@
 //! Durable tasks: a table, one in full, and the outcomes of requests.
 
-use ms_control::proto::{TaskShown, TaskTaken, TaskVerb};
+use ms_control::proto::{TaskDetails, TaskTaken, TaskVerb};
 use ms_core::task::{TaskPage, TaskState, TaskTime, TaskView};
 
 use super::facts::{Column, facts, table};
@@ -58,8 +58,8 @@ fn row(task: &TaskView, style: Style) -> Vec<String> {
 }
 
 /// Renders everything that is known of one task.
-pub(crate) fn task(view: &TaskShown, style: Style) -> String {
-    let TaskShown { task, result } = view;
+pub(crate) fn task(view: &TaskDetails, style: Style) -> String {
+    let TaskDetails { task, result } = view;
     let timings = &task.timings;
     let tone = match task.state {
         TaskState::Failed | TaskState::Dead => Tone::Bad,

@@ -103,7 +103,7 @@ mod tests {
             /// The number of greetings.
             pub times: Option<u32> [max 3, "number of times"],
         }
-        fn target(&self) -> Target {
+        fn target(&self) -> Target<'_> {
             Target::Node
         }
     }

@@ -69,13 +69,13 @@ impl Events {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let Self { follow, since: since_seq, since_task, life, .. } = self;
         let filter = self.filter()?;
-        let request = FollowEvents { follow, since_seq, since_task, life, filter };
+        let request = FollowEvents { follow, from: None, since_seq, since_task, life, filter };
         let mut client = cx.connect().await?;
         // Over the same connection, so that it is the life that the events belong to.
         let life_of_events = if cx.json { client.info().await?.life } else { None };
         let mut items = client.stream(request).await?;
         while let Some(item) = items.next().await {
-            let event = item?;
+            let event = item?.event;
             match cx.json {
                 true => cx.out.json_line("event", life_of_events, &event)?,
                 false => cx.out.text(&render::event(&event, cx.out.style))?,

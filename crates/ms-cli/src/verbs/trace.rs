@@ -33,7 +33,8 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
-        let request = ops::Trace { path: self.path, max: self.max, for_ms: millis(self.span) };
+        let request =
+            ops::TraceMessages { path: self.path, max: self.max, for_ms: millis(self.span) };
         let mut items = cx.connect().await?.stream(request).await?;
         let mut seen = 0u32;
         while let Some(item) = items.next().await {

@@ -1,4 +1,4 @@
-//! The client side: connect, call, stream. Every wait has a deadline.
+//! The client: connects, calls, reads streams. Every wait has a deadline.
 
 mod typed;
 
@@ -13,7 +13,7 @@ use ms_core::time::total;
 use ms_core::tree::{NoTree, TreeBuilder, TreeRow};
 use ms_core::view::{SCHEMA_VERSION, TreeNode};
 use ms_ops::ops::WalkTree;
-use ms_ops::{Once, Ongoing, codes};
+use ms_ops::{Once, Ongoing, OpError, codes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,16 +27,16 @@ use crate::proto::{
     Response,
 };
 
-/// How much longer the client waits than it grants the node, so that the node's
-/// own, better error arrives.
+/// The client waits this much longer than it allows the node, so that the node's own error, which
+/// says more, arrives first.
 const MARGIN: Duration = Duration::from_millis(500);
-/// A stream without a sign of life for this long is dead.
+/// A stream that is silent for this long is dead.
 const SILENCE: Duration = Duration::from_secs(3 * KEEPALIVE.as_secs());
 
 /// A connection to a node.
 ///
-/// It carries one call at a time. After a failure of the connection itself
-/// every further call fails with the same kind; connect again then.
+/// It carries one call at a time. After a failure of the connection itself every further call fails
+/// as well, and only a new connection helps.
 #[derive(Debug)]
 pub struct Client {
     stream: UnixStream,
@@ -49,7 +49,7 @@ pub struct Client {
 impl Client {
     /// Connects to the node at `path` and exchanges versions.
     ///
-    /// `deadline` holds for the connection and for each later call.
+    /// `deadline` applies to the connection and to each later call.
     ///
     /// # Errors
     /// `Unreachable` when nobody listens, `Refused` for another user's socket or
@@ -67,14 +67,15 @@ impl Client {
         }
     }
 
-    /// Asks, and waits for the whole answer.
+    /// Asks for an operation and waits for its whole answer.
     ///
     /// # Errors
     /// The node's own error, or one of the connection.
     pub async fn call<O: Once>(&mut self, op: O) -> Result<O::Answer, ControlError> {
         let within = total([self.deadline, op.takes(), MARGIN]);
         self.usable()?;
-        // Unset only by an answer in time: a cancelled call leaves the connection lost.
+        // Unset only by an answer in time. When the call is cancelled, its late answer would be taken
+        // for that of the next one.
         self.lost = true;
         let body = match timeout(within, self.exchange::<_, O::Answer>(Named::of(op))).await {
             Ok(body) => body?,
@@ -85,14 +86,14 @@ impl Client {
             Body::Ok(answer) => Ok(answer),
             Body::Err(error) => Err(error),
             Body::Item(_) | Body::Alive | Body::End { .. } => {
-                Err(ControlError::internal("the node answered out of turn"))
+                Err(OpError::internal("the node answered out of turn").into())
             }
         }
     }
 
-    /// The supervision tree, or a part of it, put together from its rows.
+    /// Reads the supervision tree, or a part of it, and puts it together from its rows.
     ///
-    /// `deadline` holds for each part of it that arrives.
+    /// The deadline applies to each batch of rows.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -102,7 +103,7 @@ impl Client {
         depth: Option<usize>,
     ) -> Result<TreeNode, ControlError> {
         self.usable()?;
-        // As in a call: a tree not read to its end leaves the connection lost.
+        // As in a call: rows that were not read would be taken for the next answer.
         self.lost = true;
         let within = self.deadline.saturating_add(MARGIN);
         let mut tree = TreeBuilder::default();
@@ -120,7 +121,7 @@ impl Client {
                     return Err(error);
                 }
                 Ok(Ok(Body::Ok(_))) => {
-                    return Err(ControlError::internal("the node answered out of turn"));
+                    return Err(OpError::internal("the node answered out of turn").into());
                 }
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Err(late(&self.path, within)),
@@ -131,7 +132,7 @@ impl Client {
         tree.finish().map_err(no_tree)
     }
 
-    /// Asks for a stream. The connection serves nothing else afterwards.
+    /// Asks for a stream. It takes the connection with it.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -139,7 +140,7 @@ impl Client {
         self.begin(Named::of(op)).await
     }
 
-    /// Asks for an operation by its name. What is answered once comes as the only item.
+    /// Asks for an operation by its name. A single answer comes as the only item.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -164,7 +165,7 @@ impl Client {
         Ok(Items { client: self, ended: false, item: PhantomData })
     }
 
-    /// Where the node is that it is connected to.
+    /// Returns the path of the socket it is connected to.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -184,8 +185,8 @@ impl Client {
             schema: Some(SCHEMA_VERSION),
             client: concat!("msctl ", env!("CARGO_PKG_VERSION")).to_owned(),
         };
-        // A node that refuses answers without reading: what it said is worth more
-        // than the failure to write to it.
+        // A node that refuses answers without reading: its answer is worth more than the failure to
+        // write to it.
         let sent = frame::write(&mut self.stream, &frame::encode(&hello, MAX_REQUEST)?).await;
         let frame = match (frame::read(&mut self.stream, MAX_REQUEST).await, sent) {
             (Ok(frame), _) => frame,
@@ -226,10 +227,10 @@ impl Client {
         let frame = frame::read(&mut self.stream, MAX_RESPONSE).await;
         let frame = frame.map_err(|error| self.broken(error))?;
         let Response { id, body } = serde_json::from_slice(&frame).map_err(|error| {
-            ControlError::internal("the node's answer cannot be read").why(error.to_string())
+            OpError::internal("the node's answer cannot be read").why(error.to_string())
         })?;
         if id != self.last_id && id != 0 {
-            return Err(ControlError::internal(format!("answer {id} came out of turn")));
+            return Err(OpError::internal(format!("answer {id} came out of turn")).into());
         }
         Ok(body)
     }
@@ -254,9 +255,9 @@ pub struct Items<A> {
 }
 
 impl<A: DeserializeOwned> Items<A> {
-    /// The next item; `None` after the last.
+    /// Waits for the next item; returns `None` after the last.
     ///
-    /// A node is given 15 seconds between two signs of life.
+    /// A node may be silent for 15 seconds.
     ///
     /// # Errors
     /// The node's own error, or one of the connection; nothing follows either.
@@ -286,7 +287,7 @@ impl<A: DeserializeOwned> Items<A> {
     }
 }
 
-/// Reads the answer to a hello: the version first, then the rest.
+/// Reads the answer to a hello: the version first, because the rest may have another shape in it.
 fn judge(frame: &[u8]) -> Result<(), ControlError> {
     #[derive(Deserialize)]
     struct Version {
@@ -311,11 +312,11 @@ fn judge(frame: &[u8]) -> Result<(), ControlError> {
 }
 
 fn no_tree(error: NoTree) -> ControlError {
-    ControlError::internal("the node's rows make no tree").why(error.to_string())
+    OpError::internal("the node's rows make no tree").why(error.to_string()).into()
 }
 
-/// What is there instead of a socket, if anything is. A connection to a regular file is refused in
-/// the same words as one to a socket that nobody listens on.
+/// Returns what is there in place of a socket. The kernel refuses a connection to a regular file with
+/// the same error as one to a socket on which nobody listens.
 fn no_socket(path: &Path) -> Option<&'static str> {
     let kind = std::fs::metadata(path).ok()?.file_type();
     match () {
@@ -363,9 +364,8 @@ fn unreachable(path: &Path, error: &io::Error) -> ControlError {
 }
 
 fn late(path: &Path, within: Duration) -> ControlError {
-    ControlError::timed_out(format!(
-        "the node at {} did not answer within {within:?}",
-        path.display()
-    ))
-    .next("see whether the node is stopped or wedged; --timeout grants more")
+    let what = format!("the node at {} did not answer within {within:?}", path.display());
+    OpError::timed_out(what)
+        .next("see whether the node is stopped or wedged; --timeout grants more")
+        .into()
 }

@@ -1,4 +1,4 @@
-//! One method an operation that `msctl` has a verb for.
+//! A method for each operation that `msctl` has a verb for.
 
 use ms_core::ActorPath;
 use ms_core::budget::{AccountView, BudgetStop};
@@ -11,7 +11,7 @@ use ms_ops::ops::{
     Statistics, SteerActor, SubmitTask, Verb, Why,
 };
 use ms_ops::views::{
-    Found, Injected, NodeInfo, PsTable, StateView, StatisticsView, Steered, TaskShown, TaskTaken,
+    Found, Injected, NodeInfo, PsTable, StateView, StatisticsView, Steered, TaskDetails, TaskTaken,
 };
 
 use super::Client;
@@ -33,42 +33,43 @@ macro_rules! typed {
 }
 
 typed! {
-    /// All actors with their work within a window.
+    /// Reads all actors with their work within a window.
     ps(window_ms: u64, sort: PsSort, top: Option<usize>) -> PsTable, Ps { window_ms, sort, top };
-    /// The redacted state of one actor.
+    /// Reads the redacted state of one actor.
     state(path: ActorPath) -> StateView, ReadState { path };
-    /// Why an actor ended, newest first.
+    /// Reads why an actor ended, newest first.
     why(path: ActorPath, limit: Option<usize>) -> Vec<WhyRecord>, Why { path, limit };
-    /// What a steering verb would do.
+    /// Foretells what a steering verb would do.
     dry_run(path: ActorPath, verb: Verb) -> BlastRadius, DryRun { path, verb };
     /// Carries a steering verb out.
     steer(path: ActorPath, verb: Verb, reason: Option<String>) -> Steered,
-        SteerActor { path, verb, reason };
-    /// How the components of a service interact.
+        SteerActor { path, verb, reason, incarnation: None, request_id: None };
+    /// Reads how the components of a service interact.
     interactions() -> Box<InteractionMetrics>, Interactions {};
-    /// The node itself.
+    /// Reads the facts of the node itself.
     info() -> NodeInfo, Info {};
     /// Injects a fault, where the node allows it.
-    inject(path: ActorPath, fault: Fault) -> Injected, Inject { path, fault };
-    /// The budgets that hold an actor, or a part of its subtree.
+    inject(path: ActorPath, fault: Fault) -> Injected,
+        Inject { path, fault, incarnation: None, request_id: None };
+    /// Reads the budgets that hold an actor, or a part of its subtree.
     budget(path: ActorPath) -> Vec<BudgetStop>, BudgetStops { path };
-    /// All budgets, with what is used of them.
+    /// Reads all budgets, with what is used of them.
     budgets() -> Vec<AccountView>, ListBudgets {};
     /// Permits more of a budget.
     raise_budget(account: ActorPath, unit: String, more: u64, reason: Option<String>) -> AccountView,
-        RaiseBudget { account, unit, more, reason };
-    /// Who has a name, or provides a service.
+        RaiseBudget { account, unit, more, reason, request_id: None };
+    /// Finds the holder of a name, or the provider of a service.
     lookup(name: String) -> Found, Lookup { name };
-    /// A page of durable tasks.
+    /// Reads a page of durable tasks.
     tasks(filter: TaskFilter) -> TaskPage, ListTasks { filter };
-    /// One durable task.
-    task(id: TaskId) -> TaskShown, ShowTask { id };
+    /// Reads one durable task.
+    task(id: TaskId) -> TaskDetails, ShowTask { id };
     /// Submits a durable task; it is on disk when this returns.
     submit_task(task: Box<NewTask>) -> TaskTaken, SubmitTask { task };
 }
 
 impl Client {
-    /// One actor with its direct children.
+    /// Reads one actor with its direct children.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -76,7 +77,7 @@ impl Client {
         Ok(self.call(Inspect { path }).await?.0)
     }
 
-    /// Does something to a durable task.
+    /// Carries a verb out on a durable task.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -87,12 +88,12 @@ impl Client {
         reason: Option<String>,
     ) -> Result<TaskView, ControlError> {
         match verb {
-            TaskVerb::Cancel => self.call(CancelTask { id, reason }).await,
-            TaskVerb::Retry => self.call(RetryTask { id, reason }).await,
+            TaskVerb::Cancel => self.call(CancelTask { id, reason, request_id: None }).await,
+            TaskVerb::Retry => self.call(RetryTask { id, reason, request_id: None }).await,
         }
     }
 
-    /// Counts by message type; `on` starts or ends counting.
+    /// Reads the counts of an actor by message type; `on` starts or ends counting.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -102,7 +103,10 @@ impl Client {
         on: Option<bool>,
     ) -> Result<StatisticsView, ControlError> {
         match on {
-            Some(on) => self.call(CountMessages { path, on }).await,
+            Some(on) => {
+                let (incarnation, request_id) = (None, None);
+                self.call(CountMessages { path, on, incarnation, request_id }).await
+            }
             None => self.call(Statistics { path }).await,
         }
     }

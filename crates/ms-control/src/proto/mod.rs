@@ -1,14 +1,13 @@
 //! The wire protocol, version 3.
 //!
-//! A frame is a `u32` length in network byte order and that many bytes of JSON.
-//! A connection starts with one [`Hello`] and its [`HelloReply`]; then it carries
-//! one [`Call`] at a time, each answered by one [`Response`] or, for streams, by
-//! many with the same id, the last of which is [`Body::End`] or [`Body::Err`];
-//! after either, the next call may follow.
-//! A client ends a stream early by closing the connection.
+//! A frame is a `u32` length in network byte order and that many bytes of JSON. A connection starts
+//! with one [`Hello`] and its [`HelloReply`]. Then it carries one [`Call`] at a time, each answered by
+//! one [`Response`] or, for streams, by many with the same id, the last of which is [`Body::End`] or
+//! [`Body::Err`]; after either, the next call may follow. A client ends a stream early by closing the
+//! connection.
 //!
-//! A request is an operation of the table of `ms-ops` by its name, with its fields beside it:
-//! `{"do":"actors.inspect","path":"/root/agents"}`; its answer is the operation's own. Requests are
+//! A request gives the name of an operation of `ms-ops`, and its fields beside it:
+//! `{"do":"actors.inspect","path":"/root/agents"}`. The answer is that of the operation. Requests are
 //! read strictly: an unknown name or field is an error.
 
 use std::borrow::Cow;
@@ -22,7 +21,7 @@ pub use ms_ops::ops::{
     PsSort, Verb,
 };
 pub use ms_ops::views::{
-    Found, Injected, NodeInfo, PsRow, PsTable, StateView, StatisticsView, Steered, TaskShown,
+    Found, Injected, NodeInfo, PsRow, PsTable, StateView, StatisticsView, Steered, TaskDetails,
     TaskTaken,
 };
 
@@ -31,12 +30,12 @@ use ms_core::task::MAX_PAYLOAD;
 use ms_ops::Operation;
 use serde_json::{Map, Value};
 
-/// Version of this protocol; raised when an old reader would misunderstand.
+/// Version of this protocol, raised when an old reader would misunderstand.
 ///
 /// 2: the tree is answered by a stream of rows. 3: a request names an operation, and an answer is
 /// the operation's own.
 pub const PROTO_VERSION: u32 = 3;
-/// Largest frame a client may send: the largest task, and room for what is around it.
+/// Largest frame a client may send: the largest task, and room for its settings.
 pub const MAX_REQUEST: usize = 64 * 1024 + MAX_PAYLOAD;
 /// Largest frame a node may send.
 pub const MAX_RESPONSE: usize = 64 * 1024 * 1024;
@@ -45,7 +44,7 @@ pub const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// First frame of a connection, from the client.
 ///
-/// Read leniently, so that a mismatch is told as a mismatch.
+/// It is read leniently, so that another version is reported as such and not as malformed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The protocol it speaks.
@@ -53,7 +52,7 @@ pub struct Hello {
     /// The version of the views it reads; absent is "any".
     #[serde(default)]
     pub schema: Option<u32>,
-    /// Who it is, for the log: `msctl 0.1.0`.
+    /// Its name, for the log: `msctl 0.1.0`.
     #[serde(default)]
     pub client: String,
 }
@@ -66,7 +65,7 @@ pub struct HelloReply {
     /// The version of the views it sends.
     #[serde(default)]
     pub schema: Option<u32>,
-    /// Why the node will not talk; it closes the connection then.
+    /// Why the node refuses the client; it then closes the connection.
     #[serde(default)]
     pub error: Option<ControlError>,
 }
@@ -75,16 +74,16 @@ pub struct HelloReply {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call<R> {
-    /// Number of the request on this connection; the answer repeats it.
+    /// Number of the request on this connection, which the answer repeats.
     pub id: u64,
-    /// How long the client waits; the node may allow less.
+    /// Time the client waits; the node may allow less.
     #[serde(default)]
     pub deadline_ms: Option<u32>,
-    /// What is asked.
+    /// The request.
     pub request: R,
 }
 
-/// An operation as it travels: its name, and its fields beside it.
+/// An operation on the wire: its name, and its fields beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Named<F> {
     /// The name.
@@ -106,10 +105,10 @@ impl<O: Operation> Named<O> {
 /// A request whose operation is not known yet.
 pub type AnyRequest = Named<Map<String, Value>>;
 
-/// What can be done to a durable task.
+/// A verb on a durable task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TaskVerb {
-    /// Gives it up, if it has not ended.
+    /// Cancels it, if it has not ended.
     Cancel,
     /// Tries it again with all its attempts, if it failed or is among the dead letters.
     Retry,
@@ -133,7 +132,7 @@ pub struct Response<A> {
     pub body: Body<A>,
 }
 
-/// What a [`Response`] carries.
+/// The contents of a [`Response`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body<A> {

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_ops::{Caller, OpKind, Prepared, Written};
+use ms_ops::{Caller, OpError, OpKind, Prepared, Written};
 use serde::Serialize;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::Peer;
-use super::service::ControlService;
+use super::{ControlService, Peer};
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{AnyRequest, Body, Call, Hello, HelloReply, Named, PROTO_VERSION, Response};
@@ -18,12 +17,12 @@ use ms_core::view::SCHEMA_VERSION;
 use ms_json::JsonError;
 use ms_net::Stop;
 
-/// Nesting of a request: that of a task's payload, and what is around it.
+/// Deepest nesting of a request: a task's payload, and the levels around it.
 const DEPTH: usize = ms_json::MAX_DEPTH + 8;
-/// The part of a request's time kept for telling that it was too short.
+/// The part of a request's time that is kept for the answer that it was too short.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// The connection is over: nothing more can be said on it.
+/// Says that the connection is over: nothing more can be sent on it.
 #[derive(Debug)]
 pub(super) struct Over;
 
@@ -52,7 +51,7 @@ pub(super) async fn serve(
     let Over = conn.run().await;
 }
 
-/// Tells a connection that is not served why; never waits.
+/// Sends the reason to a connection that is not served. Never waits, for this is not its own task.
 pub(super) fn refuse(stream: &UnixStream, error: ControlError) {
     let reply = hello_reply(Some(error));
     match frame::encode(&reply, 4096).map(|frame| stream.try_write(&frame)) {
@@ -66,7 +65,7 @@ const fn hello_reply(error: Option<ControlError>) -> HelloReply {
 }
 
 impl Conn {
-    /// Calls, one after the other; the return is the end of the connection.
+    /// Answers calls one after the other, until the connection is over.
     async fn run(&mut self) -> Over {
         if let Err(over) = self.hello().await {
             return over;
@@ -96,7 +95,7 @@ impl Conn {
             Err(error) => Err(error),
         };
         match call {
-            // The framing, or the reader's idea of it, cannot be trusted any more.
+            // Where the next frame begins is not certain any more.
             Err(error) => {
                 self.respond_err(0, error).await?;
                 Err(Over)
@@ -130,22 +129,22 @@ impl Conn {
         Caller::local(self.peer.uid, self.peer.pid)
     }
 
-    /// What the client asked for, within what the server grants.
+    /// Returns the time that the client asks for, within the limits of the server.
     fn time_for(&self, deadline_ms: Option<u32>) -> Duration {
         let limits = &self.service.limits;
         let asked = deadline_ms.map(|ms| Duration::from_millis(ms.into()));
         asked.map_or(limits.request_deadline, |asked| asked.min(limits.longest_deadline))
     }
 
-    /// Waits `idle` for a frame to begin and the frame deadline for it to end.
-    /// The inner error can be told to the client.
+    /// Waits `idle` for a frame to begin and the frame deadline for it to end. The inner error can be
+    /// sent to the client.
     async fn next_frame(&mut self, idle: Duration) -> Result<Result<Vec<u8>, ControlError>, Over> {
         let limits = self.service.limits.clone();
         let first = tokio::select! {
             () = self.stop.drain.cancelled() => return Err(Over),
             first = timeout(idle, frame::read_first(&mut self.stream)) => match first {
                 Ok(first) => first?,
-                Err(_) => return Ok(Err(ControlError::timed_out("no request came"))),
+                Err(_) => return Ok(Err(OpError::timed_out("no request came").into())),
             },
         };
         let rest = frame::read_rest(&mut self.stream, first, limits.max_request);
@@ -153,12 +152,13 @@ impl Conn {
             Ok(Ok(frame)) => Ok(Ok(frame)),
             Ok(Err(error @ FrameError::Io(_))) => Err(error.into()),
             Ok(Err(error)) => Ok(Err(error.into())),
-            Err(_) => Ok(Err(ControlError::timed_out("the frame was not complete in time")
-                .why(format!("a frame may take {:?}", limits.frame_deadline)))),
+            Err(_) => Ok(Err(OpError::timed_out("the frame was not complete in time")
+                .why(format!("a frame may take {:?}", limits.frame_deadline))
+                .into())),
         }
     }
 
-    /// Sends an answer, or an item of one, as `what` says: `ok` or `item`.
+    /// Sends an answer (`what` is `ok`) or an item of one (`item`).
     pub(super) async fn respond(
         &mut self,
         id: u64,
@@ -172,7 +172,7 @@ impl Conn {
             answer.write(frame)?;
             frame.write_all(b"}}").map_err(io)
         });
-        // It may be large, and the reader slow.
+        // It may be large, and is not to be kept while a slow reader takes the frame.
         drop(answer);
         match frame {
             Ok(frame) => self.write(&frame).await,
@@ -211,11 +211,12 @@ impl Conn {
 }
 
 pub(super) fn out_of_time(within: Duration) -> ControlError {
-    ControlError::timed_out(format!("the node was not done within {within:?}"))
+    OpError::timed_out(format!("the node was not done within {within:?}"))
         .next("`msctl tree` shows who is unresponsive")
+        .into()
 }
 
-/// What a provider may take itself, so that its own error arrives and not that of the server.
+/// Returns the time for a provider, which is less, so that its own error arrives first.
 pub(super) fn for_handler(granted: Duration) -> Duration {
     granted.saturating_sub(MARGIN.min(part(granted, 10)))
 }

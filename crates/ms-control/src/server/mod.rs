@@ -1,7 +1,7 @@
-//! The server side: one socket, a bounded number of connections, one desk.
+//! The server: one socket, a bounded number of connections, one desk.
 //!
-//! `ms-net` makes the socket and accepts; `service` says who is let in, and `conn`
-//! serves one connection.
+//! `ms-net` binds the socket and accepts; `service` decides who is let in, and `conn` serves one
+//! connection.
 
 mod conn;
 mod service;
@@ -19,15 +19,22 @@ use tokio::task::JoinHandle;
 pub use ms_net::unix::{BindError, MAX_SOCKET_PATH};
 
 use crate::proto::{MAX_REQUEST, MAX_RESPONSE};
-use service::{ControlService, SOCKET};
+use service::SOCKET;
 
-/// Who connected, as the kernel says.
+/// The peer of a connection, as the kernel names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Peer {
     /// Its user.
     uid: u32,
-    /// Its process, where the platform tells.
+    /// Its process, where the platform knows it.
     pid: Option<i32>,
+}
+
+/// What every connection shares.
+struct ControlService {
+    desk: Desk,
+    limits: Limits,
+    socket: SocketFile,
 }
 
 /// The limits of a server.
@@ -35,7 +42,7 @@ struct Peer {
 pub struct Limits {
     /// Connections at a time.
     pub max_connections: usize,
-    /// How long a request may take that asks for no time, its nature aside.
+    /// Longest time for a request that names none, on top of what its operation takes by its nature.
     pub request_deadline: Duration,
     /// The longest time a request may ask for.
     pub longest_deadline: Duration,
@@ -43,7 +50,7 @@ pub struct Limits {
     pub frame_deadline: Duration,
     /// Longest time to hand one frame to a slow reader.
     pub write_deadline: Duration,
-    /// A connection without a request is closed after so long.
+    /// Time after which a connection without a request is closed.
     pub idle_deadline: Duration,
     /// Longest time a graceful stop waits for requests in progress.
     pub stop_deadline: Duration,
@@ -71,8 +78,8 @@ impl Default for Limits {
 
 /// A bound control socket and the tasks that serve it.
 ///
-/// Dropping it ends every connection at once and removes the socket, if it is
-/// still ours; [`stop`](Self::stop) lets requests in progress finish.
+/// Dropping it ends every connection at once and removes the socket, if it is still ours;
+/// [`stop`](Self::stop) lets requests in progress finish.
 #[derive(Debug)]
 pub struct ControlServer {
     socket: SocketFile,
@@ -84,11 +91,11 @@ pub struct ControlServer {
 impl ControlServer {
     /// Binds `path` with mode 0600 and serves it on the current tokio runtime.
     ///
-    /// A socket file nobody listens on is replaced; a live one, and anything
-    /// that is no socket, is left alone.
+    /// A socket file on which nobody listens is replaced. A live one, and anything that is no socket,
+    /// is left alone.
     ///
     /// # Errors
-    /// [`BindError`] says what is in the way.
+    /// [`BindError`] names what is in the way.
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O and time enabled.
@@ -107,14 +114,14 @@ impl ControlServer {
         Ok(Self { socket, connections, accept, grace })
     }
 
-    /// Where it listens.
+    /// Returns the path it listens on.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.socket.path()
     }
 
-    /// Takes no more connections, lets requests in progress finish within the
-    /// stop deadline, ends streams, and removes the socket.
+    /// Takes no more connections, lets requests in progress finish within the stop deadline, ends
+    /// streams, and removes the socket.
     pub async fn stop(mut self) {
         let drained = self.connections.drain(self.grace);
         self.socket.remove();
@@ -123,7 +130,7 @@ impl ControlServer {
         if cut > 0 || closed.is_err() {
             tracing::warn!("control connections did not end in time and were cut");
         }
-        // One that was made anew at that very moment.
+        // The listener binds it anew when it is removed, and may have done so a moment ago.
         self.socket.remove();
     }
 }

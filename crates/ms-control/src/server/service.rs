@@ -1,35 +1,28 @@
-//! Who is let in at the control socket, and what is said to the others.
+//! Admission to the control socket, and the refusals.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_net::unix::{BindError, FileListener, SocketFile, SocketName};
+use ms_net::unix::{BindError, FileListener, SocketName};
 use ms_net::{ConnectionService, Full, Pauses, Stop, WhenFull};
-use ms_ops::{Desk, codes};
+use ms_ops::{OpError, codes};
 use tokio::net::UnixStream;
 use tokio::net::unix::SocketAddr;
 
-use super::{Limits, Peer, conn};
+use super::{ControlService, Limits, Peer, conn};
 use crate::error::ControlError;
 
-/// What users know the socket as.
+/// The name of the socket in messages, and the option that sets it.
 pub(super) const SOCKET: SocketName = SocketName { name: "control", option: "--control PATH" };
 
-/// What every connection shares.
-pub(super) struct ControlService {
-    pub(super) desk: Desk,
-    pub(super) limits: Limits,
-    pub(super) socket: SocketFile,
-}
-
 impl Limits {
-    /// What of it concerns the listener.
+    /// Returns the limits that the listener applies.
     pub(super) const fn of_listener(&self) -> ms_net::Limits {
         ms_net::Limits {
             connections: self.max_connections,
             per_address: None,
-            // It is what the others spare descriptors for.
+            // The other listeners spare descriptors for this one.
             spare_descriptors: 0,
             when_full: WhenFull::Refuse,
             pauses: Pauses::UntilOneEnds,
@@ -43,12 +36,15 @@ impl ConnectionService for ControlService {
     type Refusal = ControlError;
 
     fn identify(&self, stream: &UnixStream, _: SocketAddr) -> Result<Peer, ControlError> {
+        // The kernel knows the peer, so that there is no secret to store, send or leak.
         match stream.peer_cred() {
             Ok(cred) if self.socket.serves(cred.uid()) => {
                 Ok(Peer { uid: cred.uid(), pid: cred.pid() })
             }
             Ok(cred) => Err(not_you(cred.uid())),
-            Err(error) => Err(ControlError::internal("the peer is unknown").why(error.to_string())),
+            Err(error) => {
+                Err(OpError::internal("the peer is unknown").why(error.to_string()).into())
+            }
         }
     }
 

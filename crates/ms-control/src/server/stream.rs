@@ -1,4 +1,4 @@
-//! A stream on a connection: items until the handler ends or the client leaves.
+//! Streams on a connection: items until the provider ends or the client leaves.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::error::ControlError;
 use crate::frame;
 use crate::proto::{Body, KEEPALIVE};
 
-/// What happens next on a stream.
+/// The next event of a stream.
 enum Turn {
     Item(Written),
     Failed(OpError),
@@ -43,13 +43,14 @@ impl Conn {
             let turn = tokio::select! {
                 _ = &mut deadline => Turn::Late,
                 () = self.stop.drain.cancelled() => Turn::Stopped,
-                // Nothing may be said during a stream: a byte or its end both end it.
+                // A client says nothing during a stream: a byte ends it as its leaving does.
                 _ = frame::read_first(&mut self.stream) => Turn::Left,
                 item = items.next() => match item {
                     Some(Ok(item)) => Turn::Item(item),
                     Some(Err(error)) => Turn::Failed(error),
                     None => Turn::Drained,
                 },
+                // Anew after each item: only a silent stream needs signs of life.
                 () = sleep(KEEPALIVE) => Turn::Idle,
             };
             return match turn {

@@ -15,7 +15,7 @@ async fn still_answers(path: &std::path::Path) {
 }
 
 #[tokio::test]
-async fn another_version_is_told_both_versions() {
+async fn another_version_is_refused_with_both_versions() {
     let (server, _dir) = node(limits()).await;
     let later = [
         (json!({"proto": 999, "new": [1]}), "protocol 999, the node speaks 3"),
@@ -119,7 +119,7 @@ async fn a_handler_that_hangs_or_panics_is_an_answer_too() {
 }
 
 #[tokio::test]
-async fn the_65th_connection_is_told_so_and_a_freed_place_is_taken() {
+async fn the_65th_connection_is_refused_and_a_freed_place_is_taken() {
     let (server, _dir) = node(limits()).await;
     let mut held = Vec::new();
     for _ in 0..64 {

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
-use common::{SECOND, desk, desk_told, limits, node};
+use common::{SECOND, desk, desk_with, limits, node};
 use ms_control::{BindError, Client, ControlError, ControlServer, Kind};
 use tokio::sync::Notify;
 
@@ -33,8 +33,8 @@ async fn a_live_socket_is_in_use_and_goes_on() {
     let (server, _dir) = node(limits()).await;
     let error = bind(server.path()).await.expect_err("in use");
     assert!(matches!(error, BindError::InUse { .. }), "{error}");
-    let shown = ControlError::from(&error);
-    assert_eq!((shown.code.as_ref(), shown.kind), ("MS0018", Kind::Refused));
+    let error = ControlError::from(&error);
+    assert_eq!((error.code.as_ref(), error.kind), ("MS0018", Kind::Refused));
     Client::connect(server.path(), 60 * SECOND).await.expect("the first node still answers");
 }
 
@@ -131,7 +131,7 @@ async fn a_socket_that_was_removed_is_made_anew_with_its_mode() {
 async fn a_graceful_stop_lets_a_request_finish() {
     let dir = tempfile::tempdir().expect("a directory");
     let slow = Arc::<Notify>::default();
-    let desk = desk_told(Arc::clone(&slow));
+    let desk = desk_with(Arc::clone(&slow));
     let server = ControlServer::bind(dir.path().join("n.sock"), desk, limits()).await;
     let server = server.expect("binds");
     let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");

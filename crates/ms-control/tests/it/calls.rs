@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{MEETING, SECOND, brief, limits, node};
 use ms_control::{Client, Kind, Limits};
 use ms_core::ActorPath;
-use ms_ops::ops::{FollowEvents, Inspect, Trace};
+use ms_ops::ops::{FollowEvents, Inspect, TraceMessages};
 
 fn path(text: &str) -> ActorPath {
     ActorPath::new(text).expect("valid")
@@ -49,17 +49,12 @@ async fn a_stream_ends_with_its_last_item() {
     let (server, _dir) = node(limits()).await;
     for count in [0, 3, 2000] {
         let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-        let request = FollowEvents {
-            follow: false,
-            since_seq: Some(count),
-            since_task: None,
-            life: None,
-            filter: Default::default(),
-        };
+        let request =
+            FollowEvents { follow: false, since_seq: Some(count), ..FollowEvents::default() };
         let mut items = client.stream(request).await.expect("starts");
         let mut seen = 0;
         while let Some(item) = items.next().await {
-            let event = item.expect("an item");
+            let event = item.expect("an item").event;
             seen += 1;
             assert_eq!(event.seq, seen);
         }
@@ -71,7 +66,7 @@ async fn a_stream_ends_with_its_last_item() {
 async fn a_failed_stream_says_why() {
     let (server, _dir) = node(limits()).await;
     let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-    let request = Trace { path: path("/root"), max: 1, for_ms: 1 };
+    let request = TraceMessages { path: path("/root"), max: 1, for_ms: 1 };
     let mut items = client.stream(request).await.expect("starts");
     let error = items.next().await.expect("an item").expect_err("an error");
     assert_eq!(error.kind, Kind::Refused, "{error}");
@@ -92,13 +87,7 @@ async fn rows_that_make_no_tree_are_a_fault_of_the_node() {
 async fn a_followed_stream_goes_on_until_the_node_stops() {
     let (server, _dir) = node(brief()).await;
     let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-    let request = FollowEvents {
-        follow: true,
-        since_seq: Some(1),
-        since_task: None,
-        life: None,
-        filter: Default::default(),
-    };
+    let request = FollowEvents { follow: true, since_seq: Some(1), ..FollowEvents::default() };
     let mut items = client.stream(request).await.expect("starts");
     items.next().await.expect("one").expect("an event");
     // Longer than a request may take, and than the stream's own keepalive.

@@ -2,12 +2,12 @@
 
 use super::Kind;
 
-/// The long text of a number, and what sort of failure it is.
+/// The explanation of a number.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// `MS0nnn`; never given to another meaning.
     pub code: &'static str,
-    /// What sort of failure it is.
+    /// The sort of failure.
     pub kind: Kind,
     /// One line.
     pub title: &'static str,
@@ -125,7 +125,7 @@ What to do: look at `--dry-run`, which all of them but inject have, then repeat 
 "The node serves at most 64 control connections at a time, and they are all taken.
 
 What to do: end a `--watch` or `--follow` that nobody looks at, and try again.";
-    /// The peer is somebody else.
+    /// The socket is another user's.
     NOT_YOU = "MS0023", Refused, "the socket belongs to another user",
 "The control socket serves the user that runs the node, and root. The kernel says who
 connects; no password is involved.
@@ -137,7 +137,7 @@ What to do: run msctl as the node's user.";
 ended tasks are kept (`tasks.retention`, a day unless configured).
 
 What to do: `msctl tasks ls` shows the ids there are, `--state dead` the dead letters.";
-    /// A task, or what is asked of it, is refused.
+    /// A task, or a request about one, is refused.
     TASK_REFUSED = "MS0025", Refused, "the task was refused",
 "The task store works and did not do what was asked of this task: the task is in a state
 that does not allow it (what has ended cannot be cancelled; only what failed or is dead can
@@ -152,7 +152,7 @@ RunConfig has not been given the client of its tasks. Nothing was carried out.
 
 What to do: ask a node that has a task store, such as ms-server; `msctl info` tells which node
 answers, --control chooses another.";
-    /// Nobody has a name.
+    /// A name that nobody has.
     NO_NAME = "MS0027", NotFound, "nobody has that name",
 "Neither a registered name nor the key of a service is spelt like that, or whoever had it
 has ended for good. Names are compared exactly.
@@ -174,7 +174,7 @@ program, for one path, and holds all agents at and below it; it can be raised an
 
 What to do: `msctl budget ls` shows the budgets of this node and what each of them limits;
 `msctl budget show PATH` those that an actor draws on.";
-    /// Nobody has shown who asks.
+    /// Credentials are missing.
     UNAUTHENTICATED = "MS0030", Refused, "who asks is not known",
 "The request carries no credentials, and what it asks for is not for everybody. Nothing was
 carried out, and nothing is on record.
@@ -193,12 +193,20 @@ What to do: ask another node, or add the part to the program.";
 actors.inspect or tasks.cancel, and are compared exactly.
 
 What to do: `msctl call --help` lists the names; use the msctl that belongs to the node.";
-    /// As much as may is in hand.
-    BUSY = "MS0033", Refused, "too much in hand",
-"The node has as many operations in hand as it may: those whose callers have left are among
-them, because a change that has begun is brought to its end. Nothing was carried out.
+    /// All room for operations is taken.
+    BUSY = "MS0033", Refused, "too many operations in progress",
+"The node has as many operations in progress as it allows. Those whose callers have left are
+among them, because a change that has begun is brought to its end. Nothing was carried out.
 
 What to do: try again in a moment. `msctl ps` shows which actors are behind.";
+    /// Another incarnation, or another request.
+    CONFLICT = "MS0034", Refused, "not the incarnation or the request that was meant",
+"The request says what it is aimed at, and the node has something else there: another
+incarnation of the actor lives than the one that was meant, or the request id is that of
+another request, which the node remembers for ten minutes. Nothing was carried out.
+
+What to do: `msctl inspect PATH` shows the incarnation that lives now. Give each request an
+id of its own, such as a UUID, and repeat one only with all its fields as they were.";
 }
 
 #[cfg(test)]

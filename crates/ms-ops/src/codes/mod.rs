@@ -1,10 +1,10 @@
-//! The table of codes: what each failure is called at each door.
+//! The table of codes: the name of each failure at each door.
 //!
 //! A [`Code`] joins a numbered explanation ([`explained`]: `MS0nnn`, the exit code of `msctl`)
-//! with a sort of problem ([`problem`]: HTTP, gRPC, WebSocket). Two axes, because the numbers
-//! were there first and are coarser: that a queue is full and that a key belongs to another
-//! request are both `MS0025` to an operator, and 503 and 409 to a program. Everything that names
-//! a failure is made from these rows: `msctl explain`, problem details, exit codes, statuses.
+//! with a sort of problem ([`problem`]: HTTP, gRPC, WebSocket). There are two axes because the
+//! numbers came first and are coarser: a full queue and a key of another request are both `MS0025`
+//! to an operator, but 503 and 409 to a program. Everything that names a failure is made from these
+//! rows: `msctl explain`, problem details, exit codes, statuses.
 
 pub mod explained;
 pub mod problem;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use explained::{ALL as EXPLANATIONS, Explanation, find};
 pub use problem::{Grpc, SORTS, Sort};
 
-/// What sort of failure it is; decides the exit code of `msctl`.
+/// The kind of a failure, which decides the exit code of `msctl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -22,9 +22,9 @@ pub enum Kind {
     NotFound,
     /// The node, or a missing confirmation, says no.
     Refused,
-    /// No node answers at that place.
+    /// No node answers there.
     Unreachable,
-    /// The node is there and was not done in time.
+    /// The node was not done in time.
     TimedOut,
     /// The request makes no sense.
     BadRequest,
@@ -55,9 +55,9 @@ impl Kind {
 /// One failure with its names at every door.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
-    /// Its number, its kind and the long text.
+    /// Its number, its kind and its explanation.
     pub explanation: &'static Explanation,
-    /// What HTTP, gRPC and WebSocket make of it.
+    /// Its sort, for HTTP, gRPC and WebSocket.
     pub sort: &'static Sort,
     /// Advice over HTTP, where that of the sort does not fit.
     pub advice: Option<&'static str>,
@@ -70,13 +70,13 @@ impl Code {
         self.explanation.code
     }
 
-    /// Returns what sort of failure it is.
+    /// Returns the kind of failure.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.explanation.kind
     }
 
-    /// Returns what a caller over HTTP can do.
+    /// Returns the advice for a caller over HTTP.
     #[must_use]
     pub const fn advice(&self) -> &'static str {
         match self.advice {
@@ -155,11 +155,11 @@ codes! {
     NO_NAME = NO_NAME NOT_FOUND "GET /api/v1/services lists the names there are";
     /// The store cannot be used.
     STORE_FAILED = STORE_FAILED UNAVAILABLE;
-    /// The store has too much to do.
+    /// The store is overloaded.
     STORE_BUSY = STORE_FAILED OVERLOADED;
     /// The store gave no answer: it may have been carried out.
     STORE_SILENT = STORE_FAILED TIMED_OUT;
-    /// What the store has cannot be read.
+    /// What the store holds cannot be read.
     STORE_UNREADABLE = STORE_FAILED INTERNAL;
     /// No budget of a path.
     NO_BUDGET = NO_BUDGET NO_BUDGET;
@@ -168,18 +168,21 @@ codes! {
     /// The budgets gave no answer: a raise may have been carried out.
     BUDGETS_SILENT = TIMED_OUT TIMED_OUT
         "it may still be carried out: look at GET /api/v1/budgets before it is raised again";
-    /// Nobody keeps count of how the components interact.
+    /// Nobody counts how the components interact.
     NOT_WATCHED = REFUSED NOT_SERVING;
-    /// Who counts how the components interact gave no answer.
+    /// The counter of interactions gave no answer.
     WATCHER_SILENT = TIMED_OUT NOT_SERVING;
-    /// Nobody has shown who asks.
+    /// Credentials are missing.
     UNAUTHENTICATED = UNAUTHENTICATED UNAUTHENTICATED;
-    /// No part of the node does it.
+    /// No part of the node carries it out.
     NOT_BUILT_IN = NOT_BUILT_IN NOT_BUILT_IN;
     /// There is no such operation.
     NO_OPERATION = NO_OPERATION NO_SUCH_PATH;
-    /// As much as may is in hand.
+    /// All room for operations is taken.
     BUSY = BUSY OVERLOADED;
+    /// It contradicts what is there: another incarnation lives, or another request has the id.
+    CONFLICT = CONFLICT CONFLICT
+        "look at what `detail` names, and ask again as it is now, with a request id of its own";
 }
 
 /// Returns the row with this number and this sort of problem.
@@ -192,7 +195,7 @@ pub fn row(number: &str, sort: &str) -> Option<&'static Code> {
 mod tests {
     use super::*;
 
-    /// Sorts that a listener of HTTP gives before anything is asked of the desk.
+    /// Sorts that a listener of HTTP gives before the desk is asked.
     const OF_THE_LISTENER: [&str; 9] = [
         "malformed-request",
         "bad-parameter",
@@ -224,9 +227,9 @@ mod tests {
         }
     }
 
-    /// One failure is not called a mistake of the caller at one door and a fault of ours at another.
+    /// No failure is the caller's mistake at one door and the node's fault at another.
     #[test]
-    fn doors_agree_on_what_sort_of_failure_it_is() {
+    fn the_kind_of_a_code_agrees_with_its_status() {
         for code in ALL {
             let (number, status) = (code.number(), code.sort.status);
             let agree = match code.kind() {

@@ -1,7 +1,7 @@
-//! The sorts of problem: what doors other than the control socket make of a failure.
+//! The sorts of problem: failures as doors other than the control socket report them.
 //!
 //! HTTP sends one as problem details (RFC 9457), gRPC as a status, a WebSocket as the reason of a
-//! close. Those that only a listener of HTTP gives, about the form of a request, stand in the same
+//! close. Sorts that only a listener of HTTP gives, about the form of a request, stand in the same
 //! table, so that no name is taken twice.
 
 /// A sort of problem.
@@ -13,11 +13,11 @@ pub struct Sort {
     pub status: u16,
     /// One line.
     pub title: &'static str,
-    /// What the caller can do.
+    /// Advice for the caller.
     pub next: &'static str,
     /// The status over gRPC.
     pub grpc: Grpc,
-    /// The code a WebSocket is closed with, where it is closed at all.
+    /// The code with which a WebSocket is closed, where it is closed at all.
     pub close: Option<u16>,
 }
 
@@ -59,15 +59,15 @@ impl Grpc {
     }
 }
 
-/// A request that nobody can read: the peer breaks the rules (RFC 6455, 7.4.1).
+/// The peer breaks the rules of the protocol (RFC 6455, 7.4.1).
 const VIOLATION: Option<u16> = Some(1008);
 /// A message that is too large for the peer (RFC 6455, 7.4.1).
 const TOO_BIG: Option<u16> = Some(1009);
-/// A failure of ours (RFC 6455, 7.4.1).
+/// The node fails (RFC 6455, 7.4.1).
 const FAILED: Option<u16> = Some(1011);
-/// We take no more for now (registered with IANA).
+/// The node takes no more for now (registered with IANA).
 const LATER: Option<u16> = Some(1013);
-/// 4000 and the status over HTTP: the range that applications have for themselves.
+/// 4000 and the HTTP status: a range that is free for applications.
 const NOT_KNOWN: Option<u16> = Some(4401);
 const FORBIDDEN: Option<u16> = Some(4403);
 

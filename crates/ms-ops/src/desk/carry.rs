@@ -1,4 +1,4 @@
-//! A change that has begun is brought to its end, whether anybody waits for it or not.
+//! Changes that have begun are brought to their end, whether anybody waits for them or not.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,11 +6,10 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-/// Work that is done in the task of whoever waits for it, and in one of its own once that one has
-/// left.
+/// Work that runs in the task of its caller, and in a task of its own once the caller has left.
 ///
-/// A task for each from its beginning would be simpler, and would cost every submission a hop
-/// through the scheduler for the few whose callers hang up.
+/// A task for each from the beginning would be simpler, but would cost every submission a hop
+/// through the scheduler for the sake of the few whose callers hang up.
 pub(super) struct Carried<T: 'static> {
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
 }

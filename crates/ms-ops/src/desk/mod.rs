@@ -1,11 +1,13 @@
-//! The desk: the one way to every operation on a node.
+//! The desk, through which every operation on a node goes.
 //!
-//! [`Desk::call`] and [`Desk::watch`] take the steps of `steps.rs`, in their order, and put the
-//! request into the hands of its provider; `carry.rs` sees that a change which has begun is
-//! brought to its end.
+//! [`Desk::call`] and [`Desk::watch`] take the steps of `steps.rs` in their order and hand the
+//! request to its provider. `carry.rs` brings a change that has begun to its end, `repeats.rs` keeps
+//! one that is sent again from being done again, `named.rs` serves doors that know no types.
 
 mod carry;
+mod named;
 mod provider;
+mod repeats;
 mod steps;
 mod watch;
 
@@ -19,11 +21,13 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use serde_json::Value;
 
+pub use named::Prepared;
+pub(crate) use named::{once, ongoing};
 pub use provider::{Asked, Sink};
 pub use steps::{Ending, Observe, Unobserved};
 pub use watch::Watching;
 
-use crate::authenticate::{Authenticate, ByDoor};
+use crate::authenticate::{AcceptVerified, Authenticate};
 use crate::caller::Caller;
 use crate::codes;
 use crate::error::OpError;
@@ -31,11 +35,12 @@ use crate::gate::{Gate, InHand, Open, Rate};
 use crate::operation::{Once, Ongoing, Operation};
 use crate::policy::{Policy, Roles};
 use crate::record::{Audit, NoRecords, Records};
-use crate::table::Table;
+use crate::table::{Listed, Table};
 use crate::written::Written;
 use provider::{Answers, Provider, Sends};
+use repeats::Repeats;
 
-/// The one way to every operation on a node. Cheap to clone.
+/// Carries out every operation on a node. Cheap to clone.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,7 +59,7 @@ use provider::{Answers, Provider, Sends};
 #[derive(Clone)]
 pub struct Desk(Arc<Inner>);
 
-/// Nothing in it changes but the providers, so that a call takes no lock.
+/// Only the providers change in it, so that a call without a request id takes no lock.
 struct Inner {
     table: Table,
     slots: HashMap<TypeId, ArcSwapOption<Provider>>,
@@ -65,39 +70,42 @@ struct Inner {
     records: Arc<dyn Records>,
     observe: Arc<dyn Observe>,
     audit: Audit,
+    repeats: Repeats,
 }
 
 impl Desk {
-    /// Begins a desk for the operations of a table.
+    /// Returns a builder of a desk for the operations of a table.
     #[must_use]
     pub fn builder(table: Table) -> DeskBuilder {
-        DeskBuilder {
+        let desk = Inner {
             table,
-            providers: HashMap::new(),
+            slots: HashMap::new(),
             gate: Arc::new(Open),
-            authenticate: Arc::new(ByDoor),
+            authenticate: Arc::new(AcceptVerified),
             rate: Arc::new(InHand::default()),
             policy: Arc::new(Roles),
             records: Arc::new(NoRecords),
             observe: Arc::new(Unobserved),
             audit: Audit::default(),
-        }
+            repeats: Repeats::default(),
+        };
+        DeskBuilder { desk, providers: HashMap::new() }
     }
 
-    /// Returns the operations it knows, whether anybody provides them or not.
+    /// Returns the table of the operations it knows, provided or not.
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.0.table
     }
 
-    /// Says whether anybody provides an operation.
+    /// Returns whether an operation is provided.
     #[must_use]
     pub fn provides<O: Operation>(&self) -> bool {
         self.0.slots.get(&TypeId::of::<O>()).is_some_and(|slot| slot.load().is_some())
     }
 
-    /// Names who carries an operation out from now on, in place of whoever did: a component does
-    /// so at each of its starts.
+    /// Sets the provider of an operation, in place of the one before: a component does so at each of
+    /// its starts.
     ///
     /// # Errors
     /// `NO_OPERATION`, when the table does not have it.
@@ -112,11 +120,14 @@ impl Desk {
         self.put::<O>(Provider::new(Answers::new(provider)))
     }
 
-    /// The same for an operation that is answered item by item. The provider ends when nothing
-    /// takes its items any more, and is cut when it does not.
+    /// Sets the provider of an operation that is answered item by item. The provider should end when
+    /// nobody takes its items any more, and is aborted when it does not.
+    ///
+    /// The closure is called before [`watch`](Self::watch) returns: whatever must be settled by then
+    /// belongs before its first await.
     ///
     /// # Errors
-    /// As [`provide`](Self::provide).
+    /// Those of [`provide`](Self::provide).
     pub fn provide_watch<O, F>(
         &self,
         provider: impl Fn(Asked, O, Sink<O::Answer>) -> F + Send + Sync + 'static,
@@ -129,6 +140,8 @@ impl Desk {
     }
 
     fn put<O: Operation>(&self, provider: Provider) -> Result<(), OpError> {
+        // Doors were made from the table when they opened: an operation that is added later would be
+        // at none of them.
         self.0.table.row(O::NAME)?;
         if let Some(slot) = self.0.slots.get(&TypeId::of::<O>()) {
             slot.store(Some(Arc::new(provider)));
@@ -136,10 +149,10 @@ impl Desk {
         Ok(())
     }
 
-    /// Asks by name, as a door does that knows no types.
+    /// Carries out an operation by its name, for doors that know no types.
     ///
     /// # Errors
-    /// As [`call`](Self::call); a name or fields that the table does not have.
+    /// Those of [`call`](Self::call), and of a name or fields that the table does not have.
     pub async fn call_named(
         &self,
         caller: Caller,
@@ -164,124 +177,100 @@ impl fmt::Debug for Desk {
     }
 }
 
-/// A desk that is being put together.
+/// Builds a [`Desk`].
 pub struct DeskBuilder {
-    table: Table,
+    /// Without slots: which there are is known once the table is whole.
+    desk: Inner,
     providers: HashMap<TypeId, Provider>,
-    gate: Arc<dyn Gate>,
-    authenticate: Arc<dyn Authenticate>,
-    rate: Arc<dyn Rate>,
-    policy: Arc<dyn Policy>,
-    records: Arc<dyn Records>,
-    observe: Arc<dyn Observe>,
-    audit: Audit,
 }
 
 impl DeskBuilder {
-    /// Names who carries an operation out, and adds it to the table if it is not there.
+    /// Sets the provider of an operation, and adds the operation to the table if it is not there.
     #[must_use]
-    pub fn provide<O, F>(mut self, provider: impl Fn(Asked, O) -> F + Send + Sync + 'static) -> Self
+    pub fn provide<O, F>(self, provider: impl Fn(Asked, O) -> F + Send + Sync + 'static) -> Self
     where
-        O: Once,
+        O: Once + Listed,
         F: Future<Output = Result<O::Answer, OpError>> + Send + 'static,
     {
-        self.table = self.table.with::<O>();
-        self.providers.insert(TypeId::of::<O>(), Provider::new(Answers::new(provider)));
-        self
+        self.put::<O>(Provider::new(Answers::new(provider)))
     }
 
-    /// The same for an operation that is answered item by item.
+    /// Sets the provider of an operation that is answered item by item.
     #[must_use]
     pub fn provide_watch<O, F>(
-        mut self,
+        self,
         provider: impl Fn(Asked, O, Sink<O::Answer>) -> F + Send + Sync + 'static,
     ) -> Self
     where
-        O: Ongoing,
+        O: Ongoing + Listed,
         F: Future<Output = Result<(), OpError>> + Send + 'static,
     {
-        self.table = self.table.with::<O>();
-        self.providers.insert(TypeId::of::<O>(), Provider::new(Sends::new(provider)));
+        self.put::<O>(Provider::new(Sends::new(provider)))
+    }
+
+    fn put<O: Listed>(mut self, provider: Provider) -> Self {
+        self.desk.table = self.desk.table.with::<O>();
+        self.providers.insert(TypeId::of::<O>(), provider);
         self
     }
 
-    /// Sets who says whether the node takes requests.
+    /// Sets the gate, which decides whether the node takes a request now.
     #[must_use]
     pub fn gate(mut self, gate: impl Gate) -> Self {
-        self.gate = Arc::new(gate);
+        self.desk.gate = Arc::new(gate);
         self
     }
 
-    /// Sets who makes sure who asks.
+    /// Sets what turns credentials into principals.
     #[must_use]
     pub fn authenticate(mut self, authenticate: impl Authenticate) -> Self {
-        self.authenticate = Arc::new(authenticate);
+        self.desk.authenticate = Arc::new(authenticate);
         self
     }
 
-    /// Sets who bounds how much is asked.
+    /// Sets the bound on how much is asked.
     #[must_use]
     pub fn rate(mut self, rate: impl Rate) -> Self {
-        self.rate = Arc::new(rate);
+        self.desk.rate = Arc::new(rate);
         self
     }
 
-    /// Sets who decides who may what.
+    /// Sets the policy, which decides who may do what.
     #[must_use]
     pub fn policy(mut self, policy: impl Policy) -> Self {
-        self.policy = Arc::new(policy);
+        self.desk.policy = Arc::new(policy);
         self
     }
 
     /// Sets where records are kept, and how much is put on record.
     #[must_use]
     pub fn records(mut self, records: impl Records, audit: Audit) -> Self {
-        (self.records, self.audit) = (Arc::new(records), audit);
+        (self.desk.records, self.desk.audit) = (Arc::new(records), audit);
         self
     }
 
-    /// Sets who is told how long calls took.
+    /// Sets the observer, which learns how long each call took.
     #[must_use]
     pub fn observe(mut self, observe: Arc<dyn Observe>) -> Self {
-        self.observe = observe;
+        self.desk.observe = observe;
         self
     }
 
     /// Returns the desk.
     #[must_use]
     pub fn build(self) -> Desk {
-        let Self {
-            table,
-            mut providers,
-            gate,
-            authenticate,
-            rate,
-            policy,
-            records,
-            observe,
-            audit,
-        } = self;
+        let Self { mut desk, mut providers } = self;
         let slot = |operation: TypeId| {
             let provider = providers.remove(&operation).map(Arc::new);
             (operation, ArcSwapOption::new(provider))
         };
-        let slots = table.rows().map(|row| row.operation).map(slot).collect();
-        Desk(Arc::new(Inner {
-            table,
-            slots,
-            gate,
-            authenticate,
-            rate,
-            policy,
-            records,
-            observe,
-            audit,
-        }))
+        desk.slots = desk.table.rows().map(|row| row.operation).map(slot).collect();
+        Desk(Arc::new(desk))
     }
 }
 
 impl fmt::Debug for DeskBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeskBuilder").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("DeskBuilder").field("table", &self.desk.table).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Who carries an operation out, whatever its type.
+//! Providers, which carry operations out, behind one type.
 
 use std::any::Any;
 use std::future::Future;
@@ -11,21 +11,22 @@ use crate::caller::{Door, Principal};
 use crate::error::OpError;
 use crate::operation::Operation;
 
-/// What a provider is told beside the operation itself.
+/// What a provider learns beside the operation itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// The door it came through.
+    /// The door the request came through.
     pub door: Door,
-    /// Who asks; the desk has made sure that they may.
+    /// The caller, which the desk has found permitted.
     pub by: Principal,
-    /// The time it is given.
+    /// The time the provider has.
     pub within: Duration,
 }
 
-/// Where a provider sends the items of a stream; bounded, so that it waits for a slow reader.
+/// Takes the items of a stream from its provider. It is bounded, so that the provider waits for a
+/// slow reader.
 pub type Sink<T> = mpsc::Sender<T>;
 
-/// A provider of some operation: [`Answers`] or [`Sends`].
+/// The provider of some operation: [`Answers`] or [`Sends`].
 pub(super) struct Provider(Box<dyn Any + Send + Sync>);
 
 impl Provider {

@@ -1,6 +1,6 @@
 //! The steps of a request, in the order that no door can change:
-//! gate, authenticate, rate, authorise, record the intent, provider within the deadline, record
-//! the outcome, answer.
+//! gate, authenticate, rate, authorise, look for the request it repeats, record the intent, provider
+//! within the deadline, record the outcome, answer.
 
 use std::any::TypeId;
 use std::future::Future;
@@ -13,16 +13,18 @@ use futures_util::FutureExt;
 use super::Desk;
 use super::carry::Carried;
 use super::provider::{Answers, Asked, Provider};
+use super::repeats::{Claim, Repeat, Seen};
 use crate::caller::{Caller, Door, Pass, Principal};
 use crate::codes::Kind as Failure;
 use crate::error::OpError;
 use crate::operation::{Once, Operation};
 use crate::record::{Outcome, Records, Steering};
+use crate::target::Target;
 
-/// How a call ended, for whoever keeps count.
+/// The end of a call, for those who count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// Answered, be it by a refusal.
+    /// Answered, or refused.
     Done,
     /// The node failed it.
     Failed,
@@ -30,13 +32,13 @@ pub enum Ending {
     GivenUp,
 }
 
-/// Keeps count of calls.
+/// Counts calls.
 pub trait Observe: Send + Sync + 'static {
-    /// Takes note of a call that reached its provider.
+    /// Counts a call that reached its provider.
     fn ended(&self, operation: &'static str, door: Door, took: Duration, ending: Ending);
 }
 
-/// Keeps no count.
+/// Counts nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unobserved;
 
@@ -44,19 +46,19 @@ impl Observe for Unobserved {
     fn ended(&self, _: &'static str, _: Door, _: Duration, _: Ending) {}
 }
 
-/// A request that has passed everything before its provider.
+/// A request that has passed every step before its provider.
 pub(super) struct Admitted {
     pub(super) asked: Asked,
     pub(super) inside: Inside,
 }
 
-/// What a request holds until it is done, whether its caller waits for it or not.
+/// The passes a request holds until it is done, whether its caller waits for it or not.
 pub(super) struct Inside {
     _gate: Option<Pass>,
     _rate: Pass,
 }
 
-/// Reports how long a call took, also when it is dropped.
+/// Reports the duration of a call, also when the call is dropped.
 struct Timed {
     desk: Desk,
     operation: &'static str,
@@ -68,6 +70,7 @@ struct Timed {
 impl Timed {
     fn of<O: Operation>(desk: &Desk, door: Door) -> Self {
         let began = Instant::now();
+        // Until it ends: a call that is dropped was given up by its caller.
         Self { desk: desk.clone(), operation: O::NAME, door, began, ending: Ending::GivenUp }
     }
 
@@ -87,11 +90,11 @@ impl Drop for Timed {
 }
 
 impl Desk {
-    /// Carries an operation out and returns its answer. `within` is what the caller waits, beyond
-    /// the time that the operation takes by its nature.
+    /// Carries an operation out and returns its answer. The caller waits for `within`, and for the
+    /// time that the operation takes by its nature.
     ///
-    /// A caller that drops this ends a read. A write or a steering that has reached its provider
-    /// goes on without it, and is put on record.
+    /// Dropping the future ends a read. A write or a steering that has reached its provider goes on
+    /// without its caller, and is put on record.
     ///
     /// # Errors
     /// Those of the steps and of the provider; `NOT_BUILT_IN` when there is none, `TIMED_OUT`
@@ -104,9 +107,15 @@ impl Desk {
     ) -> Result<O::Answer, OpError> {
         let admitted = self.admit(caller, within, &op)?;
         let provider = self.provider::<O>()?;
-        match O::KIND.outlives_its_caller() {
-            true => self.change(admitted, provider, op).await,
-            false => self.read(admitted, provider, op).await,
+        if !O::KIND.outlives_its_caller() {
+            return self.read(admitted, provider, op).await;
+        }
+        // Looked up behind the checks: an answer is for those who may ask for it.
+        let seen = op.request_id().map(|id| self.0.repeats.look_up(id, &op)).transpose()?;
+        match seen {
+            None => self.change(admitted, provider, op, None).await,
+            Some(Seen::First(claim)) => self.change(admitted, provider, op, Some(claim)).await,
+            Some(Seen::Repeat(repeat)) => repeated(&admitted.asked, &op, repeat).await,
         }
     }
 
@@ -132,36 +141,38 @@ impl Desk {
         Admitted { asked, inside }: Admitted,
         provider: Arc<Provider>,
         op: O,
+        claim: Option<Claim<O>>,
     ) -> Result<O::Answer, OpError> {
         let (within, timed) = (asked.within, Timed::of::<O>(self, asked.door));
-        let steering = steering(&op, &asked.by);
+        // Shared with a caller that may give up first, so that its error is worded only then.
+        let steering = Arc::new(steering(&op, &asked.by));
         let on_record = self.0.audit.records(O::KIND, asked.by.role);
         intend(&*self.0.records, &steering, on_record);
-        let what = format!("{} of {}", steering.verb, steering.target);
-        let (desk, panicked) = (self.clone(), what.clone());
-        let work = caught(provide(provider, asked, op), move || {
-            OpError::internal(format!("the {panicked} panicked"))
-        });
+        let (desk, done) = (self.clone(), Arc::clone(&steering));
         let work = async move {
-            let answer = work.await;
+            let answer = caught(provide(provider, asked, op), || {
+                OpError::internal(format!("the {} of {} panicked", done.verb, done.target))
+            });
+            let answer = answer.await;
             drop(inside);
             let outcome = match &answer {
                 Ok(answer) => Outcome::done(O::outcome(answer)),
                 Err(error) => Outcome::failed(error),
             };
-            keep(&*desk.0.records, steering, outcome, on_record);
+            keep(&*desk.0.records, &done, outcome, on_record);
+            if let Some(claim) = claim {
+                claim.settle(&answer);
+            }
             timed.end(answer.as_ref().err());
             answer
         };
         match tokio::time::timeout(within, Carried::new(work)).await {
             Ok(answer) => answer,
-            Err(_) => Err(OpError::timed_out(format!("the {what} goes on"))
-                .why(format!("it was not done within {within:?}"))
-                .next("`msctl events` will tell what came of it")),
+            Err(_) => Err(goes_on(&steering.verb, &steering.target, within)),
         }
     }
 
-    /// Every step before the provider.
+    /// Takes every step before the provider.
     pub(super) fn admit<O: Operation>(
         &self,
         Caller { door, credential, pass }: Caller,
@@ -176,12 +187,13 @@ impl Desk {
         let by = desk.authenticate.principal(credential, O::ACTION)?;
         let rate = desk.rate.take(&by, O::ACTION)?;
         if let Err(refusal) = desk.policy.permit(&by, O::ACTION, &op.target()) {
-            // Refusals of what would have been on record are on record, too.
+            // An attempt at what would be on record is worth as much to an auditor as a success.
             if desk.audit.records(O::KIND, by.role) {
-                keep(&*desk.records, steering(op, &by), Outcome::failed(&refusal), true);
+                keep(&*desk.records, &steering(op, &by), Outcome::failed(&refusal), true);
             }
             return Err(refusal);
         }
+        // Behind the policy, so that a caller who may not ask learns nothing of what is well-formed.
         op.check()?;
         let within = within.saturating_add(op.takes());
         let inside = Inside { _gate: gate, _rate: rate };
@@ -194,7 +206,7 @@ impl Desk {
     }
 }
 
-/// Asks a provider. One that is of another kind than its operation cannot be put into a desk.
+/// Asks a provider. The types of a desk keep one of the wrong kind out of it.
 async fn provide<O: Once>(
     provider: Arc<Provider>,
     asked: Asked,
@@ -206,7 +218,7 @@ async fn provide<O: Once>(
     }
 }
 
-/// A panic of a provider is an answer, too.
+/// Makes an answer of a panic, so that a bug of one provider costs one request.
 async fn caught<T>(
     work: impl Future<Output = Result<T, OpError>>,
     panicked: impl FnOnce() -> OpError,
@@ -214,10 +226,27 @@ async fn caught<T>(
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked()))
 }
 
+/// Answers a repeat as the first request with its id was, or will be, answered. Nothing is put on
+/// record: nothing is done.
+async fn repeated<O: Once>(asked: &Asked, op: &O, repeat: Repeat<O>) -> Result<O::Answer, OpError> {
+    let (operation, by) = (O::NAME, &asked.by.name);
+    tracing::debug!(target: "ms_ops::audit", operation, by, "asked again");
+    match tokio::time::timeout(asked.within, repeat.answer()).await {
+        Ok(answer) => answer,
+        Err(_) => Err(goes_on(&op.verb(), &op.target(), asked.within)),
+    }
+}
+
+fn goes_on(verb: &str, target: &Target<'_>, within: Duration) -> OpError {
+    OpError::timed_out(format!("the {verb} of {target} goes on"))
+        .why(format!("it was not done within {within:?}"))
+        .next("`msctl events` will tell what came of it")
+}
+
 fn steering<O: Operation>(op: &O, by: &Principal) -> Steering {
     Steering {
         operation: O::NAME,
-        target: op.target(),
+        target: op.target().into_owned(),
         verb: op.verb(),
         by: by.name.clone(),
         reason: op.reason().map(str::to_owned),
@@ -232,8 +261,8 @@ fn intend(records: &dyn Records, steering: &Steering, on_record: bool) {
     }
 }
 
-fn keep(records: &dyn Records, steering: Steering, outcome: Outcome, on_record: bool) {
-    let Steering { operation, target, verb, by, reason } = &steering;
+fn keep(records: &dyn Records, steering: &Steering, outcome: Outcome, on_record: bool) {
+    let Steering { operation, target, verb, by, reason } = steering;
     let text = &outcome.text;
     if !on_record {
         tracing::debug!(target: "ms_ops::audit", operation, %target, verb, by, outcome = text, "done");

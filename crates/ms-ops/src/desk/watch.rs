@@ -1,4 +1,4 @@
-//! Operations that go on: their items as a stream, whatever their type.
+//! Operations that go on, and the streams of their items.
 
 use std::fmt;
 use std::pin::Pin;
@@ -17,17 +17,17 @@ use crate::caller::Caller;
 use crate::error::OpError;
 use crate::operation::Ongoing;
 
-/// Items that may wait for a slow reader before their provider does.
+/// Items that wait for a slow reader before their provider has to.
 const SINK: usize = 256;
-/// A provider that has dropped its sink must end within this.
+/// Longest time from the moment a provider drops its sink to its end.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
-/// The items of an operation that goes on. An error is the last of them. Dropping it ends the
+/// The items of an operation that goes on. An error is the last item. Dropping this aborts the
 /// provider.
 pub struct Watching<T>(BoxStream<'static, Result<T, OpError>>);
 
 impl<T: Send + 'static> Watching<T> {
-    /// Returns the same with each item changed.
+    /// Changes each item.
     #[must_use]
     pub fn map_items<U: 'static>(self, change: impl Fn(T) -> U + Send + 'static) -> Watching<U> {
         Watching(self.0.map(move |item| item.map(&change)).boxed())
@@ -48,7 +48,7 @@ impl<T> fmt::Debug for Watching<T> {
     }
 }
 
-/// The provider of a stream, in a task that does not outlive its reader.
+/// The task of a stream's provider, which does not outlive its reader.
 struct Providing {
     task: JoinHandle<Result<(), OpError>>,
     _inside: Inside,
@@ -74,11 +74,10 @@ impl Providing {
 }
 
 impl Desk {
-    /// Begins an operation that goes on and returns its items. `within` is what its provider is
-    /// given to begin.
+    /// Begins an operation that goes on and returns its items. Its provider has `within` to begin.
     ///
     /// # Errors
-    /// Those of the steps, and `NOT_BUILT_IN`. What its provider says comes as the last item.
+    /// Those of the steps, and `NOT_BUILT_IN`. An error of the provider comes as the last item.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -94,6 +93,7 @@ impl Desk {
             return Err(OpError::internal(format!("{} has no provider of its kind", O::NAME)));
         };
         let (sink, items) = mpsc::channel(SINK);
+        // A task of its own, because a stream is polled only when its connection can take an item.
         let task = tokio::spawn(sends.call(asked, op, sink));
         Ok(Watching(stream_of(items, Providing { task, _inside: inside })))
     }

@@ -1,22 +1,24 @@
-//! Actors: looked at, counted, traced, steered.
+//! Operations that look at actors, count, trace and steer them.
 
 use std::time::Duration;
 
-use ms_core::ActorPath;
 use ms_core::view::{BlastRadius, TraceLine, WhyRecord};
+use ms_core::{ActorPath, Incarnation};
 
 use super::MAX_REASON;
-use crate::operation::Target;
+use super::choices::{Fault, PsSort, Verb};
+use crate::operation;
+use crate::request_id::RequestId;
+use crate::target::Target;
 use crate::views::{Flat, Injected, PsTable, StateView, StatisticsView, Steered};
-use crate::{choice, operation};
 
 /// Longest window of [`Ps`].
 pub const MAX_WINDOW: Duration = Duration::from_secs(60);
 /// Most records of [`Why`].
 pub const MAX_WHY: usize = 100;
-/// Most lines of [`Trace`].
+/// Most lines of [`TraceMessages`].
 pub const MAX_TRACE: u32 = 10_000;
-/// Longest [`Trace`].
+/// Longest [`TraceMessages`].
 pub const MAX_TRACE_FOR: Duration = Duration::from_secs(600);
 
 /// A bound in milliseconds; the longest is ten minutes.
@@ -25,70 +27,19 @@ const fn millis(span: Duration) -> u64 {
     span.as_millis() as u64
 }
 
-choice! {
-    /// What comes first in a [`PsTable`].
-    pub enum PsSort {
-        /// Most time in handlers within the window.
-        Busy = "busy",
-        /// Longest 99th percentile of the time in the mailbox.
-        Wait = "wait",
-        /// Most messages waiting.
-        Queue = "queue",
-        /// Most restarts.
-        Restarts = "restarts",
-    }
-}
-
-#[allow(clippy::derivable_impls, reason = "the enum is made by a macro")]
-impl Default for PsSort {
-    fn default() -> Self {
-        Self::Busy
-    }
-}
-
-choice! {
-    /// A steering verb.
-    pub enum Verb {
-        /// Ends it at once, as a fault: its supervisor decides.
-        Kill = "kill",
-        /// Stops it in an orderly way and starts it again; not counted as a fault.
-        Restart = "restart",
-        /// Serves only control until resumed.
-        Suspend = "suspend",
-        /// Ends a suspension.
-        Resume = "resume",
-        /// Stops it in an orderly way and leaves it down.
-        Stop = "stop",
-    }
-}
-
-choice! {
-    /// A fault to inject.
-    pub enum Fault {
-        /// Panics in the next handler.
-        Crash = "crash",
-        /// Panics in a handler after an await.
-        CrashAfterAwait = "crash_after_await",
-        /// Awaits for ever: the actor hangs, its thread goes on.
-        Hang = "hang",
-        /// Blocks its thread.
-        Block = "block",
-    }
-}
-
 operation! {
-    /// All actors with their work within a window.
+    /// All actors, with their work within a window.
     Read ActorsRead "actors.ps" 1;
     pub struct Ps -> PsTable {
-        /// Length of the window in milliseconds; the node may need that long to answer.
+        /// Length of the window in milliseconds; the node takes as long to answer.
         pub window_ms: u64 [max millis(MAX_WINDOW), "window in ms"],
         /// What comes first.
         #[serde(default)]
         pub sort: PsSort,
-        /// How many; absent is all.
+        /// The number of rows; absent is all.
         pub top: Option<usize>,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
     fn takes(&self) -> Duration {
@@ -103,8 +54,8 @@ operation! {
         /// Which actor.
         pub path: ActorPath,
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
 }
 
@@ -115,8 +66,8 @@ operation! {
         /// Which actor.
         pub path: ActorPath,
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
 }
 
@@ -126,11 +77,11 @@ operation! {
     pub struct Why -> Vec<WhyRecord> {
         /// Which actor.
         pub path: ActorPath,
-        /// How many records; absent is one.
+        /// The number of records; absent is one.
         pub limit: Option<usize> [max MAX_WHY as u64, "limit"],
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
 }
 
@@ -141,8 +92,8 @@ operation! {
         /// Which actor.
         pub path: ActorPath,
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
 }
 
@@ -154,9 +105,14 @@ operation! {
         pub path: ActorPath,
         /// Whether it starts or ends.
         pub on: bool,
+        /// The incarnation that is meant: another one is left alone, and reported as a conflict.
+        pub incarnation: Option<Incarnation>,
+        /// The id of this request: sent again with it, the request is answered as the first was, and
+        /// is not carried out again.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
     fn verb(&self) -> String {
         if self.on { "statistics on" } else { "statistics off" }.to_owned()
@@ -172,8 +128,8 @@ operation! {
         /// Which verb.
         pub verb: Verb,
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
 }
 
@@ -187,9 +143,14 @@ operation! {
         pub verb: Verb,
         /// Why, for the record.
         pub reason: Option<String> [max MAX_REASON, "length of the reason"],
+        /// The incarnation that is meant: another one is left alone, and reported as a conflict.
+        pub incarnation: Option<Incarnation>,
+        /// The id of this request: sent again with it, the request is answered as the first was, and
+        /// is not carried out again.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
     fn verb(&self) -> String {
         self.verb.to_string()
@@ -210,9 +171,14 @@ operation! {
         pub path: ActorPath,
         /// Which fault.
         pub fault: Fault,
+        /// The incarnation that is meant: another one is left alone, and reported as a conflict.
+        pub incarnation: Option<Incarnation>,
+        /// The id of this request: sent again with it, the request is answered as the first was, and
+        /// is not carried out again.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
     fn verb(&self) -> String {
         format!("inject {}", self.fault)
@@ -222,7 +188,7 @@ operation! {
 operation! {
     /// The messages that an actor handles, as they are handled.
     Watch StateRead "actors.trace" 1;
-    pub struct Trace -> TraceLine {
+    pub struct TraceMessages -> TraceLine {
         /// Which actor.
         pub path: ActorPath,
         /// Ends after so many messages.
@@ -230,8 +196,8 @@ operation! {
         /// Ends after so many milliseconds.
         pub for_ms: u64 [max millis(MAX_TRACE_FOR), "for in ms"],
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
     fn takes(&self) -> Duration {
         Duration::from_millis(self.for_ms)

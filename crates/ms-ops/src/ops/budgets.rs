@@ -1,4 +1,6 @@
-//! What agents may use.
+//! Budgets of agents.
+
+use std::borrow::Cow;
 
 use ms_core::ActorPath;
 use ms_core::budget::{AccountView, BudgetStop};
@@ -6,16 +8,17 @@ use ms_core::budget::{AccountView, BudgetStop};
 use super::MAX_REASON;
 use crate::error::OpError;
 use crate::operation;
-use crate::operation::Target;
+use crate::request_id::RequestId;
+use crate::target::Target;
 
 /// Longest name of a unit, in characters.
 const MAX_UNIT: u64 = 1_024;
 
 operation! {
-    /// All budgets with what is used of them, by path.
+    /// All budgets and their use, by path.
     Read BudgetsRead "budgets.list" 1;
     pub struct ListBudgets -> Vec<AccountView> {}
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
@@ -27,8 +30,8 @@ operation! {
         /// Which actor, or whose subtree.
         pub path: ActorPath,
     }
-    fn target(&self) -> Target {
-        Target::Actor(self.path.clone())
+    fn target(&self) -> Target<'_> {
+        Target::actor(&self.path)
     }
 }
 
@@ -38,15 +41,18 @@ operation! {
     pub struct RaiseBudget -> AccountView {
         /// The path that the budget is for.
         pub account: ActorPath,
-        /// Of which unit: `messages`, `wall_us`, or one of the program's own.
+        /// The unit: `messages`, `wall_us`, or one of the program's own.
         pub unit: String [max MAX_UNIT, "length of the unit"],
-        /// How much more than is permitted now.
+        /// The amount to add to what is permitted now.
         pub more: u64 [from 1],
         /// Why, for the record.
         pub reason: Option<String> [max MAX_REASON, "length of the reason"],
+        /// The id of this request: sent again with it, the request is answered as the first was, and
+        /// is not carried out again.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
-        Target::Budget(self.account.clone())
+    fn target(&self) -> Target<'_> {
+        Target::Budget(Cow::Borrowed(&self.account))
     }
     fn verb(&self) -> String {
         format!("budget raise {} by {}", self.unit, self.more)

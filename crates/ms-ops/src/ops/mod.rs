@@ -1,10 +1,11 @@
-//! Every operation on a node, one type each.
+//! The operations on a node, one type each.
 //!
-//! An operation is found by its part: `tree`, `actors`, `events`, `names`, `budgets`, `tasks`,
-//! `node`. A new one is a declaration here, a line in [`Table::standard`], and a provider.
+//! They are sorted by part: `tree`, `actors`, `events`, `names`, `budgets`, `tasks`, `node`. A new one
+//! needs a declaration here, a line in [`Table::standard`], and a provider.
 
 mod actors;
 mod budgets;
+mod choices;
 mod events;
 mod names;
 mod node;
@@ -12,11 +13,12 @@ mod tasks;
 mod tree;
 
 pub use actors::{
-    CountMessages, DryRun, Fault, Inject, Inspect, MAX_TRACE, MAX_TRACE_FOR, MAX_WHY, MAX_WINDOW,
-    Ps, PsSort, ReadState, Statistics, SteerActor, Trace, Verb, Why,
+    CountMessages, DryRun, Inject, Inspect, MAX_TRACE, MAX_TRACE_FOR, MAX_WHY, MAX_WINDOW, Ps,
+    ReadState, Statistics, SteerActor, TraceMessages, Why,
 };
 pub use budgets::{BudgetStops, ListBudgets, RaiseBudget};
-pub use events::FollowEvents;
+pub use choices::{Fault, PsSort, Verb};
+pub use events::{EventStart, FollowEvents};
 pub use names::{ListNames, Lookup, MAX_LOOKUP};
 pub use node::{Info, Interactions, Probe, ProbeKind, Resources};
 pub use tasks::{
@@ -30,7 +32,7 @@ use crate::table::Table;
 pub const MAX_REASON: u64 = 500;
 
 impl Table {
-    /// Returns the table of the operations that a node of this framework may have.
+    /// Returns the table of the framework's own operations.
     #[must_use]
     pub fn standard() -> Self {
         Self::new()
@@ -45,7 +47,7 @@ impl Table {
             .with::<DryRun>()
             .with::<SteerActor>()
             .with::<Inject>()
-            .with::<Trace>()
+            .with::<TraceMessages>()
             .with::<FollowEvents>()
             .with::<Lookup>()
             .with::<ListNames>()

@@ -2,27 +2,27 @@
 
 use ms_core::interactions::InteractionMetrics;
 
-use crate::operation::Target;
+use crate::target::Target;
 use crate::views::{HealthAnswer, NodeInfo, OpenResources};
 use crate::{choice, operation};
 
 choice! {
-    /// Which question a probe asks.
+    /// The question of a probe.
     pub enum ProbeKind {
         /// Has the start finished?
         Startup = "startup",
-        /// Does the node turn? No dependency is looked at.
+        /// Do its supervisors answer? No dependency is looked at.
         Liveness = "liveness",
-        /// May it be sent work?
+        /// Can it be sent work?
         Readiness = "readiness",
     }
 }
 
 operation! {
-    /// The node itself: version, uptime, counters, what inspection has cost.
+    /// The node itself: version, uptime, counters, cost of inspections.
     Read ActorsRead "node.info" 1;
     pub struct Info -> NodeInfo {}
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
@@ -31,7 +31,7 @@ operation! {
     /// How the components of a service interact: health scores, error rates, latencies, incidents.
     Read NodeRead "node.interactions" 1;
     pub struct Interactions -> Box<InteractionMetrics> {}
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
@@ -40,19 +40,19 @@ operation! {
     /// The open resources of the node: files, locks, listeners.
     Read NodeRead "node.resources" 1;
     pub struct Resources -> OpenResources {}
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
 
 operation! {
-    /// Whether the node is up and well, as Kubernetes asks.
+    /// Whether the node has started, is alive, or is ready, for the probes of Kubernetes.
     Read HealthProbe "node.probe" 1;
     pub struct Probe -> HealthAnswer {
         /// Which question.
         pub probe: ProbeKind,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }

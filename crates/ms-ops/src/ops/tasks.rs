@@ -6,8 +6,9 @@ use super::MAX_REASON;
 use crate::error::OpError;
 use crate::field::at_most;
 use crate::operation;
-use crate::operation::Target;
-use crate::views::{Submittal, TaskResult, TaskShown, TaskTaken};
+use crate::request_id::RequestId;
+use crate::target::Target;
+use crate::views::{Submittal, TaskDetails, TaskResult, TaskTaken};
 
 operation! {
     /// A page of durable tasks, by age.
@@ -17,7 +18,7 @@ operation! {
         #[serde(default)]
         pub filter: TaskFilter,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Tasks
     }
     fn check(&self) -> Result<(), OpError> {
@@ -27,13 +28,13 @@ operation! {
 }
 
 operation! {
-    /// A durable task: where it is in its life, who has it, attempts, timings.
+    /// A durable task: its state, agent, attempts and timings.
     Read TasksRead "tasks.get" 1;
     pub struct GetTask -> TaskView {
         /// Which.
         pub id: TaskId,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
 }
@@ -41,11 +42,11 @@ operation! {
 operation! {
     /// A durable task, with its result once it is completed.
     Read TasksRead "tasks.show" 1;
-    pub struct ShowTask -> TaskShown {
+    pub struct ShowTask -> TaskDetails {
         /// Which.
         pub id: TaskId,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
 }
@@ -57,7 +58,7 @@ operation! {
         /// Which.
         pub id: TaskId,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
 }
@@ -69,7 +70,7 @@ operation! {
         /// The task.
         pub task: Box<NewTask>,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Tasks
     }
     fn verb(&self) -> String {
@@ -87,13 +88,13 @@ operation! {
 }
 
 operation! {
-    /// Takes up to 1,000 durable tasks with one write, and says of each what came of it.
+    /// Takes up to 1,000 durable tasks with one write, and answers the outcome of each.
     Write TasksSubmit "tasks.submit_batch" 1;
     pub struct SubmitBatch -> Vec<Submittal> {
         /// The tasks.
         pub tasks: Vec<NewTask> [from 1] [max MAX_BATCH as u64, "number of tasks"],
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Tasks
     }
     fn verb(&self) -> String {
@@ -121,7 +122,7 @@ operation! {
 }
 
 operation! {
-    /// Gives a durable task up, if it has not ended. An agent that has it is told; its late result
+    /// Cancels a durable task, if it has not ended. An agent that has it is notified; its late result
     /// is refused.
     Steer TasksSteer "tasks.cancel" 1;
     pub struct CancelTask -> TaskView {
@@ -129,8 +130,11 @@ operation! {
         pub id: TaskId,
         /// Why, for the record.
         pub reason: Option<String> [max MAX_REASON, "length of the reason"],
+        /// The id of this request: sent again with it, the request is answered as the first was, and
+        /// is not carried out again.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
     fn verb(&self) -> String {
@@ -149,8 +153,11 @@ operation! {
         pub id: TaskId,
         /// Why, for the record.
         pub reason: Option<String> [max MAX_REASON, "length of the reason"],
+        /// The id of this request: sent again with it, the request is answered as the first was, and
+        /// is not carried out again.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
     fn verb(&self) -> String {

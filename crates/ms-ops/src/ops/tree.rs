@@ -8,16 +8,16 @@ use ms_core::tree::TreeRow;
 use ms_core::view::TreeNode;
 
 use crate::operation;
-use crate::operation::Target;
+use crate::target::Target;
 
-/// Longest a [`WalkTree`] may go on sending rows.
+/// Longest time for which a [`WalkTree`] sends rows.
 pub const MAX_TREE_FOR: Duration = Duration::from_secs(60);
 
 /// Levels of a path.
 const LEVELS: u64 = MAX_PATH_DEPTH as u64;
 
-fn at(path: Option<&ActorPath>) -> Target {
-    path.map_or(Target::Node, |path| Target::Actor(path.clone()))
+fn at(path: Option<&ActorPath>) -> Target<'_> {
+    path.map_or(Target::Node, Target::actor)
 }
 
 operation! {
@@ -31,7 +31,7 @@ operation! {
         /// Levels below the start; absent is all that are answered.
         pub depth: Option<usize> [max LEVELS, "depth"],
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         at(self.root.as_ref())
     }
 }
@@ -45,7 +45,7 @@ operation! {
         /// Levels below the start; absent is all.
         pub depth: Option<usize> [max LEVELS, "depth"],
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         at(self.root.as_ref())
     }
     fn takes(&self) -> Duration {

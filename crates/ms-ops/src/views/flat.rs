@@ -1,8 +1,7 @@
 //! A tree on the wire: a list of nodes in depth-first order, each with its level.
 //!
-//! Nested JSON of a tree as deep as a path may be (64) would pass the nesting
-//! limit of JSON readers; a flat list never nests, and its reader cannot be made
-//! to recurse.
+//! Nested JSON of a tree as deep as paths may be (64) would exceed the nesting limit of JSON
+//! readers. A flat list does not nest, and nobody can make its reader recurse.
 
 use ms_core::tree::{TreeBuilder, TreeRow, rows};
 use ms_core::view::TreeNode;

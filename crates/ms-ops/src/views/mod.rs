@@ -1,10 +1,12 @@
-//! What a node answers, beside the views of `ms-core`.
+//! The answers of a node that are not views of `ms-core`.
 
 mod flat;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use ms_core::life::Place;
+use ms_core::stream::StreamEvent;
 use ms_core::task::{TaskState, TaskView};
 use ms_core::view::{ActorStatus, Lifecycle, TreeNode, TypeCount};
 use ms_core::{ActorPath, Incarnation, NodeLife};
@@ -18,7 +20,17 @@ use crate::ops::{Fault, PsSort, Verb};
 #[serde(transparent)]
 pub struct Flat(#[serde(with = "flat")] pub Box<TreeNode>);
 
-/// Who has a name, or provides a service.
+/// An event with its place, from which a reader resumes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlacedEvent {
+    /// The place behind it. It passes over events that the reader's filter leaves out.
+    pub place: Place,
+    /// The event.
+    #[serde(flatten)]
+    pub event: StreamEvent,
+}
+
+/// The holder of a name, or the provider of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// The name.
@@ -29,15 +41,15 @@ pub struct Found {
     pub path: ActorPath,
     /// Its live incarnation; null while it restarts.
     pub incarnation: Option<Incarnation>,
-    /// Where it is in its life.
+    /// Its state of life.
     pub lifecycle: Lifecycle,
     /// The groups it is in, sorted.
     pub groups: Vec<String>,
 }
 
-/// A durable task, and what came of it.
+/// A durable task with its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TaskShown {
+pub struct TaskDetails {
     /// The task.
     pub task: TaskView,
     /// Its result, if it was completed.
@@ -49,7 +61,7 @@ pub struct TaskShown {
 pub struct TaskTaken {
     /// The task.
     pub task: TaskView,
-    /// True when its idempotency key was known: this is the first task, none was made.
+    /// True when its idempotency key was known: this is the first task, and no other was created.
     pub repeated: bool,
 }
 
@@ -60,13 +72,14 @@ pub struct PsTable {
     pub window_ms: u64,
     /// Actors before `top` was applied.
     pub total: usize,
-    /// One row an actor.
+    /// One row per actor.
     pub rows: Vec<PsRow>,
 }
 
 impl PsTable {
     /// Sorts the rows, most first and then by path, and keeps `top` of them.
     pub fn arrange(&mut self, sort: PsSort, top: Option<usize>) {
+        // Paths break ties, so that a table of idle actors does not jump about from look to look.
         self.rows.sort_by_cached_key(|row| (Reverse(row.key(sort)), row.status.path.clone()));
         self.rows.truncate(top.unwrap_or(usize::MAX));
     }
@@ -94,25 +107,25 @@ impl PsRow {
     }
 }
 
-/// The state an actor shows of itself.
+/// The state an actor discloses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StateView {
     /// Which actor.
     pub path: ActorPath,
     /// Which start of it.
     pub incarnation: Incarnation,
-    /// Its redacted state; null when it shows none.
+    /// Its redacted state; null when it discloses none.
     pub state: serde_json::Value,
 }
 
-/// Counts of one actor.
+/// The counts of one actor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatisticsView {
     /// Which actor.
     pub path: ActorPath,
     /// Whether it counts by type now.
     pub on: bool,
-    /// For how long it has counted.
+    /// The time it has counted for.
     pub for_ms: Option<u64>,
     /// Messages handled in that time.
     pub handled: u64,
@@ -122,18 +135,18 @@ pub struct StatisticsView {
     pub types: Vec<TypeCount>,
 }
 
-/// A steering verb was carried out.
+/// A steering verb that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steered {
     /// Which actor.
     pub path: ActorPath,
     /// Which verb.
     pub verb: Verb,
-    /// What came of it, in words: `restarted as #4`.
+    /// The outcome in words: `restarted as #4`.
     pub outcome: String,
 }
 
-/// A fault was injected.
+/// A fault that was injected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Injected {
     /// Which actor.
@@ -151,8 +164,7 @@ pub struct NodeInfo {
     pub pid: u32,
     /// The version of the framework it was built with.
     pub version: String,
-    /// Which life of the node this is: its numbers of events and incarnations begin anew with
-    /// each.
+    /// The life of the node, with which numbers of events and incarnations begin anew.
     #[serde(default)]
     pub life: Option<NodeLife>,
     /// Since its boot.
@@ -169,7 +181,7 @@ pub struct NodeInfo {
     pub wedged: u32,
     /// Inspections served.
     pub inspections: u64,
-    /// Time spent on them: what looking has cost.
+    /// Time spent on inspections.
     pub inspection_us: u64,
     /// Whether [`crate::ops::Inject`] is allowed.
     pub faults_allowed: bool,
@@ -189,44 +201,44 @@ pub struct Service {
     pub path: ActorPath,
     /// Its live incarnation; null while it restarts.
     pub incarnation: Option<Incarnation>,
-    /// healthy, unknown, degraded or unhealthy: what its component says of itself, and no better
-    /// than its own life.
+    /// `healthy`, `unknown`, `degraded` or `unhealthy`, as its component reports it; never better
+    /// than the actor's own state of life allows.
     pub health: String,
     /// The groups it is in.
     pub groups: Vec<String>,
 }
 
-/// What came of one task of a batch.
+/// The outcome of one task of a batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Submittal {
     /// It is on disk.
     Taken(Box<TaskTaken>),
-    /// It was not taken.
+    /// It was refused.
     Refused(Box<OpError>),
 }
 
-/// How a task ended.
+/// The end of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
     /// Whether it was completed.
     pub success: bool,
-    /// How it ended.
+    /// Its state.
     pub state: TaskState,
-    /// What the agent made, when it was completed.
+    /// The agent's result, when it was completed.
     pub output: Option<serde_json::Value>,
-    /// Why not, otherwise.
+    /// Why it was not, otherwise.
     pub error: Option<String>,
 }
 
-/// What is open.
+/// The open resources of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenResources {
     /// Files, locks and listeners, in the order in which they were opened.
     pub open: Vec<String>,
 }
 
-/// What a probe is answered.
+/// The answer to a probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HealthAnswer {
     /// Whether the answer to its question is yes.

@@ -1,16 +1,16 @@
-//! A desk whose every part writes into one log what it was asked.
+//! A desk whose parts all write into one log.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "tests")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ms_ops::authenticate::{Authenticate, ByDoor};
+use ms_ops::authenticate::{AcceptVerified, Authenticate};
 use ms_ops::gate::{Gate, Rate, Shut};
 use ms_ops::policy::{Policy, Roles};
 use ms_ops::record::{Audit, Outcome, Records, Steering};
 use ms_ops::{
-    Action, Asked, Credential, Desk, Door, Observe, OpError, Pass, Principal, Table, Target,
-    operation,
+    Action, Asked, Credential, Desk, Door, Observe, OpError, Pass, Principal, RequestId, Table,
+    Target, operation,
 };
 use tokio::sync::Notify;
 
@@ -19,9 +19,9 @@ operation! {
     Read TasksRead "log.read" 1;
     pub struct Look -> u32 {
         /// What its provider does.
-        pub how: How,
+        pub does: Does,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
@@ -31,9 +31,9 @@ operation! {
     Write TasksSubmit "log.write" 1;
     pub struct Bring -> u32 {
         /// What its provider does.
-        pub how: How,
+        pub does: Does,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Tasks
     }
 }
@@ -43,9 +43,11 @@ operation! {
     Steer TasksSteer "log.steer" 1;
     pub struct Change -> u32 {
         /// What its provider does.
-        pub how: How,
+        pub does: Does,
+        /// The id of the request.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
     fn verb(&self) -> String {
@@ -64,32 +66,34 @@ operation! {
     Watch EventsRead "log.watch" 1;
     pub struct Follow -> u32 {
         /// What its provider does.
-        pub how: How,
+        pub does: Does,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
 
 ms_ops::choice! {
     /// What a provider does.
-    pub enum How {
+    pub enum Does {
         /// Answers.
         Well = "well",
         /// Fails.
         Fails = "fails",
-        /// Waits until it is told, and answers.
+        /// Waits until the test lets it go on, and answers.
         Waits = "waits",
+        /// Takes no more for now.
+        IsBusy = "busy",
         /// Panics.
         Panics = "panics",
     }
 }
 
-/// What was asked of whom, in its order.
+/// The calls of the parts of a desk, in their order.
 #[derive(Clone, Default)]
 pub struct Log {
     lines: Arc<Mutex<Vec<String>>>,
-    /// Tells a provider that waits to go on.
+    /// Lets a provider go on that waits.
     pub go: Arc<Notify>,
     pub begun: Arc<Notify>,
     /// The node is draining.
@@ -101,7 +105,7 @@ impl Log {
         self.lines.lock().unwrap().push(line.into());
     }
 
-    /// What there is, and nothing any more.
+    /// Takes the lines out.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.lines.lock().unwrap())
     }
@@ -113,19 +117,20 @@ impl Log {
         }
     }
 
-    async fn provider(self, how: How) -> Result<u32, OpError> {
+    async fn provider(self, does: Does) -> Result<u32, OpError> {
         self.put("provider");
         let _leaves = Leaves(self.clone());
-        match how {
-            How::Well => Ok(7),
-            How::Fails => Err(OpError::refused("not today").why("it is Sunday")),
-            How::Waits => {
+        match does {
+            Does::Well => Ok(7),
+            Does::Fails => Err(OpError::refused("not today").why("it is Sunday")),
+            Does::Waits => {
                 self.begun.notify_one();
                 self.go.notified().await;
                 self.put("went on");
                 Ok(7)
             }
-            How::Panics => panic!("a bug in the provider"),
+            Does::IsBusy => Err(OpError::new(&ms_ops::codes::STORE_BUSY, "the store is busy")),
+            Does::Panics => panic!("a bug in the provider"),
         }
     }
 
@@ -138,13 +143,13 @@ impl Log {
             .policy(self.clone())
             .records(self.clone(), audit)
             .observe(Arc::new(self.clone()))
-            .provide::<Look, _>(move |_: Asked, op| a.clone().provider(op.how))
-            .provide::<Bring, _>(move |_, op| b.clone().provider(op.how))
-            .provide::<Change, _>(move |_, op| c.clone().provider(op.how))
+            .provide::<Look, _>(move |_: Asked, op| a.clone().provider(op.does))
+            .provide::<Bring, _>(move |_, op| b.clone().provider(op.does))
+            .provide::<Change, _>(move |_, op| c.clone().provider(op.does))
             .provide_watch::<Follow, _>(move |_, op, sink| {
                 let log = d.clone();
                 async move {
-                    let item = log.provider(op.how).await?;
+                    let item = log.provider(op.does).await?;
                     let _ = sink.send(item).await;
                     Ok(())
                 }
@@ -153,7 +158,7 @@ impl Log {
     }
 }
 
-/// Says when a provider's future is gone.
+/// Logs the end of a provider's future.
 struct Leaves(Log);
 
 impl Drop for Leaves {
@@ -173,9 +178,9 @@ impl Gate for Log {
 }
 
 impl Authenticate for Log {
-    fn principal(&self, shown: Credential, action: Action) -> Result<Principal, OpError> {
+    fn principal(&self, given: Credential, action: Action) -> Result<Principal, OpError> {
         self.put("authenticate");
-        ByDoor.principal(shown, action)
+        AcceptVerified.principal(given, action)
     }
 }
 
@@ -187,7 +192,7 @@ impl Rate for Log {
 }
 
 impl Policy for Log {
-    fn permit(&self, who: &Principal, action: Action, target: &Target) -> Result<(), OpError> {
+    fn permit(&self, who: &Principal, action: Action, target: &Target<'_>) -> Result<(), OpError> {
         self.put("authorise");
         Roles.permit(who, action, target)
     }
@@ -198,9 +203,9 @@ impl Records for Log {
         self.put(format!("intent: {} by {}", steering.verb, steering.by));
     }
 
-    fn outcome(&self, steering: Steering, outcome: Outcome) {
+    fn outcome(&self, steering: &Steering, outcome: Outcome) {
         let Steering { target, verb, by, reason, .. } = steering;
-        let reason = reason.unwrap_or_default();
+        let reason = reason.as_deref().unwrap_or_default();
         self.put(format!("record: {verb} of {target} by {by} ({reason}): {}", outcome.text));
     }
 }

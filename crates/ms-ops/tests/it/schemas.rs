@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use ms_ops::Table;
+use ms_ops::{OpKind, Table};
 
 /// `UPDATE_GOLDEN=1` writes it anew.
 #[test]
@@ -15,6 +15,25 @@ fn the_schemas_are_what_they_were() {
     }
     let before = fs::read_to_string(place).expect("there");
     assert_eq!(before, now, "raise `since` of what is new, and run with UPDATE_GOLDEN=1");
+}
+
+/// A steering has an id by which a repeat is known (the compiler sees to that), and one that is aimed
+/// at an actor says which incarnation it means. Both may be left out.
+#[test]
+fn every_steering_can_be_repeated_and_names_the_incarnation_that_is_meant() {
+    for row in Table::standard().rows().filter(|row| row.kind == OpKind::Steer) {
+        let schema = row.schema();
+        let properties = schema["properties"].as_object().expect("fields");
+        let required = schema["required"].as_array().expect("fields");
+        let mut wanted = vec!["request_id"];
+        if properties.contains_key("path") {
+            wanted.push("incarnation");
+        }
+        for field in wanted {
+            assert!(properties.contains_key(field), "{}.{field}", row.name);
+            assert!(!required.contains(&field.into()), "{}.{field}", row.name);
+        }
+    }
 }
 
 #[test]

@@ -5,12 +5,13 @@ use ms_ops::ops::{
     BudgetStops, CancelTask, CountMessages, DryRun, FollowEvents, GetTask, Info, Inject, Inspect,
     Interactions, ListBudgets, ListNames, ListTasks, Lookup, MAX_TREE_FOR, Probe, Ps, RaiseBudget,
     ReadState, Resources, RetryTask, ShowTask, ShowTree, Statistics, SteerActor, SubmitBatch,
-    SubmitTask, TaskOutcome, Trace, WalkTree, Why,
+    SubmitTask, TaskOutcome, TraceMessages, WalkTree, Why,
 };
 use ms_ops::{Desk, DeskBuilder, Operation};
 use std::sync::atomic::Ordering;
 
 use super::NodeControl;
+use super::stream::pass_on;
 use crate::service::HealthRef;
 
 /// Provides inspections. Their cost is counted ([`NodeControl::account`]).
@@ -49,7 +50,7 @@ impl NodeControl {
             Inspect(node, _, op) node.inspect(op.path).await;
             ReadState(node, asked, op) node.state(op.path, asked.within).await;
             Why(node, _, op) node.why(op).await;
-            Statistics(node, asked, op) node.statistics(op.path, None, asked.within).await;
+            Statistics(node, asked, op) node.statistics(op.path, asked.within).await;
             DryRun(node, _, op) node.dry_run(op).await;
             Info(node, _, op) Ok(node.info().await);
             Interactions(node, asked, op) node.interactions(asked.within).await;
@@ -64,7 +65,7 @@ impl NodeControl {
             Resources(node, _, Resources {}) Ok(node.resources());
             GetTask(node, _, op) node.task(op.id).await;
             TaskOutcome(node, _, op) node.task_result(op.id).await;
-            CountMessages(node, asked, op) node.statistics(op.path, Some(op.on), asked.within).await;
+            CountMessages(node, asked, op) node.count_messages(op, asked.within).await;
             SteerActor(node, _, op) node.steer(op).await;
             Inject(node, _, op) node.inject(op).await;
             RaiseBudget(node, _, op) node.raise_budget(op).await;
@@ -84,15 +85,18 @@ impl NodeControl {
             let within = asked.within.saturating_sub(MAX_TREE_FOR);
             async move { node.account(std::time::Duration::ZERO, node.walk(op, within, sink)).await }
         })
-        .provide_watch::<Trace, _>(move |_, op, sink| {
+        .provide_watch::<TraceMessages, _>(move |_, op, sink| {
             let node = traces.clone();
             node.0.streams.fetch_add(1, Ordering::Relaxed);
             async move { node.trace(op, sink).await }
         })
         .provide_watch::<FollowEvents, _>(move |_, op, sink| {
-            let node = events.clone();
-            node.0.streams.fetch_add(1, Ordering::Relaxed);
-            async move { node.events(op, sink).await }
+            events.0.streams.fetch_add(1, Ordering::Relaxed);
+            let items = events.events(&op);
+            async move {
+                pass_on(items, sink).await;
+                Ok(())
+            }
         })
     }
 

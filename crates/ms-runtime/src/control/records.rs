@@ -17,11 +17,11 @@ impl Records for OnRecord {
     // Nothing is published for an intent: the desk logs it, and the event is to carry the outcome.
     fn intent(&self, _: &Steering) {}
 
-    fn outcome(&self, steering: Steering, outcome: Outcome) {
+    fn outcome(&self, steering: &Steering, outcome: Outcome) {
         let node = &self.0.0;
         let counter = if outcome.done { &node.steered } else { &node.refused };
         counter.fetch_add(1, Ordering::Relaxed);
-        let Steering { target, verb, by, reason, .. } = steering;
+        let Steering { target, verb, by, reason, .. } = steering.clone();
         let Some(path) = self.0.path_of(target) else { return };
         node.node.publish(EventKind::Steered { path, verb, by, reason, outcome: outcome.text });
     }
@@ -31,10 +31,10 @@ impl NodeControl {
     /// Returns the path that an event about this target carries: the actor itself, the dispatcher
     /// for tasks, else the root.
     // Every record needs a path, even one about a tree that has not started: `/root` then.
-    fn path_of(&self, target: Target) -> Option<ActorPath> {
+    fn path_of(&self, target: Target<'_>) -> Option<ActorPath> {
         let dispatcher = || self.0.exposed.tasks.as_ref().and_then(TaskClient::dispatcher);
         let of = match target {
-            Target::Actor(path) | Target::Budget(path) => Some(path),
+            Target::Actor(path) | Target::Budget(path) => Some(path.into_owned()),
             Target::Task(_) | Target::Tasks => dispatcher().map(|actor| actor.path().clone()),
             _ => None,
         };

@@ -10,10 +10,12 @@ use ms_core::time::part;
 use ms_core::view::{ActorStatus, TypeCount};
 use ms_core::{ActorPath, Tick};
 use ms_ops::OpError;
+use ms_ops::ops::CountMessages;
 use ms_ops::views::StatisticsView;
 
 use super::NodeControl;
 use super::error::of_actor;
+use super::steer::is_meant;
 
 /// Most actors with statistics at the same time.
 const MAX_BASELINES: usize = 1024;
@@ -53,14 +55,34 @@ impl NodeControl {
     pub(super) async fn statistics(
         &self,
         path: ActorPath,
-        on: Option<bool>,
         within: Duration,
     ) -> Result<StatisticsView, OpError> {
-        let actor = self.find(&path).await?;
-        let status = actor
-            .ask_status(within.saturating_sub(part(within, 10)))
-            .await
-            .map_err(|error| of_actor(&error))?;
+        let status = self.status_of(&path, within).await?;
+        self.counted(path, None, status)
+    }
+
+    pub(super) async fn count_messages(
+        &self,
+        CountMessages { path, on, incarnation, .. }: CountMessages,
+        within: Duration,
+    ) -> Result<StatisticsView, OpError> {
+        let status = self.status_of(&path, within).await?;
+        is_meant(&path, incarnation, status.incarnation)?;
+        self.counted(path, Some(on), status)
+    }
+
+    async fn status_of(&self, path: &ActorPath, within: Duration) -> Result<ActorStatus, OpError> {
+        let actor = self.find(path).await?;
+        let status = actor.ask_status(within.saturating_sub(part(within, 10))).await;
+        status.map_err(|error| of_actor(&error))
+    }
+
+    fn counted(
+        &self,
+        path: ActorPath,
+        on: Option<bool>,
+        status: ActorStatus,
+    ) -> Result<StatisticsView, OpError> {
         let now = self.0.node.now();
         let baselines = &self.0.baselines;
         let base = match on {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ms_actor::{AnyRef, Fault as Injection};
+use ms_core::{ActorPath, Incarnation};
 use ms_ops::OpError;
 use ms_ops::ops::{Fault, Inject, SteerActor, Verb};
 use ms_ops::views::{Injected, Steered};
@@ -16,10 +17,11 @@ const BLOCK_FOR: Duration = Duration::from_secs(30);
 impl NodeControl {
     pub(super) async fn steer(
         &self,
-        SteerActor { path, verb, .. }: SteerActor,
+        SteerActor { path, verb, incarnation, .. }: SteerActor,
     ) -> Result<Steered, OpError> {
         let actor = self.find(&path).await?;
         let before = actor.incarnation();
+        is_meant(&path, incarnation, before)?;
         let done = self.root()?.steer(&path, verb_of(verb)).await;
         done.map_err(|error| of_supervisor(&path, &error))?;
         let outcome = match verb {
@@ -32,7 +34,10 @@ impl NodeControl {
         Ok(Steered { path, verb, outcome })
     }
 
-    pub(super) async fn inject(&self, Inject { path, fault }: Inject) -> Result<Injected, OpError> {
+    pub(super) async fn inject(
+        &self,
+        Inject { path, fault, incarnation, .. }: Inject,
+    ) -> Result<Injected, OpError> {
         if !self.0.allow_faults {
             return Err(OpError::refused("this node does not allow faults to be injected")
                 .next("start it with faults allowed; never in production"));
@@ -42,6 +47,7 @@ impl NodeControl {
             return Err(not_running(&path, "a fault needs a live actor"));
         }
         self.harmless(&actor, fault)?;
+        is_meant(&path, incarnation, actor.incarnation())?;
         actor.inject(self.injection(fault));
         Ok(Injected { path, fault })
     }
@@ -85,10 +91,22 @@ impl NodeControl {
     }
 }
 
-fn restarted(actor: &AnyRef, before: ms_core::Incarnation) -> String {
+/// Refuses to touch another incarnation than the one that is meant, if one is.
+pub(super) fn is_meant(
+    path: &ActorPath,
+    meant: Option<Incarnation>,
+    lives: Incarnation,
+) -> Result<(), OpError> {
+    match meant {
+        Some(meant) if meant != lives => Err(OpError::another_incarnation(path, meant, lives)),
+        _ => Ok(()),
+    }
+}
+
+fn restarted(actor: &AnyRef, before: Incarnation) -> String {
     match actor.incarnation() {
         // Not restarted yet: a dynamic child, or a back-off. Its supervisor decides, soon.
-        now if now == before || now == ms_core::Incarnation::NONE => {
+        now if now == before || now == Incarnation::NONE => {
             format!("{before} ends; its supervisor decides what follows")
         }
         now => format!("restarted as {now}"),

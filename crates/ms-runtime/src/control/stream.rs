@@ -1,14 +1,19 @@
 //! Follows the messages of one actor, or the events of the node.
 
 use std::collections::HashSet;
+use std::future::ready;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::{self, Stream, StreamExt};
 use ms_actor::{AnyRef, Entry, EventSource, ReadFrom, read_traces};
-use ms_core::ActorPath;
-use ms_core::stream::{EventFilter, StreamEvent, StreamKind};
+use ms_core::life::{Place, Resumed};
+use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::view::{Tier, TraceLine};
-use ms_ops::ops::{FollowEvents, Trace};
+use ms_core::{ActorPath, NodeLife};
+use ms_ops::ops::{EventStart, FollowEvents, TraceMessages};
+use ms_ops::views::PlacedEvent;
 use ms_ops::{OpError, Sink};
 
 use super::NodeControl;
@@ -44,7 +49,7 @@ impl Drop for Traced<'_> {
 impl NodeControl {
     pub(super) async fn trace(
         &self,
-        Trace { path, max, for_ms }: Trace,
+        TraceMessages { path, max, for_ms }: TraceMessages,
         sink: Sink<TraceLine>,
     ) -> Result<(), OpError> {
         let actor = self.find(&path).await?;
@@ -70,124 +75,115 @@ impl NodeControl {
         Ok(())
     }
 
-    pub(super) async fn events(
-        &self,
-        FollowEvents { follow, since_seq, since_task, life, filter }: FollowEvents,
-        sink: Sink<Box<StreamEvent>>,
-    ) -> Result<(), OpError> {
-        let mut since = Since { node: since_seq, task: since_task };
-        let passing = Passing { follow, filter, sink };
-        if life.is_some_and(|life| life != self.0.node.life()) {
-            // The reader's numbers are of a process that is gone. It gets a mark of that, and then
-            // all events of this life, none of which it has seen.
-            since = Since { node: since.node.map(|_| 0), task: since.task.map(|_| 0) };
-            let at_ms = self.0.node.now().as_millis();
-            for kind in StreamKind::restarted() {
-                if passing.send(StreamEvent { seq: 0, at_ms, kind }).await.is_err() {
-                    return Ok(());
+    /// Returns the events that were asked for. Where they start is settled before this returns, so
+    /// that a door which then tells its caller that the stream is there has told the truth.
+    pub(super) fn events(&self, op: &FollowEvents) -> impl Stream<Item = PlacedEvent> + use<> {
+        let (node, tasks) = (&self.0.node, self.0.exposed.task_events.clone());
+        let (life, follow, filter) = (node.life(), op.follow, op.filter);
+        let newest = (node.events().newest(), tasks.as_ref().map_or(0, EventSource::newest));
+        let start = Start::of(op, life, newest);
+        let at_ms = node.now().as_millis();
+        let lost = start.restarted.then(StreamKind::restarted).into_iter().flatten();
+        let lost = lost.map(move |kind| StreamEvent { seq: 0, at_ms, kind });
+        // A log that nobody wants is not read, and costs nothing.
+        let of_node = match filter.node() {
+            true => entries(node.events(), start.node, follow)
+                .map(|entry| entry.fold(StreamKind::Node, StreamKind::gap))
+                .boxed(),
+            false => stream::empty().boxed(),
+        };
+        let of_tasks = match (filter.tasks(), tasks) {
+            (true, Some(log)) => entries(&log, start.tasks, follow)
+                .map(|entry| entry.fold(StreamKind::Task, StreamKind::task_gap))
+                .boxed(),
+            // None happen; who waits for them is not sent away.
+            (true, None) if follow => stream::pending().boxed(),
+            _ => stream::empty().boxed(),
+        };
+        let (mut of, mut about) = (start.node.unwrap_or(0), start.tasks.unwrap_or(0));
+        // Places are given in the order in which events leave, so that none passes over an event
+        // of the other log that is still to come.
+        let placed =
+            stream::iter(lost).chain(stream::select(of_node, of_tasks)).map(move |event| {
+                match event.kind.is_about_tasks() {
+                    true => about = event.seq,
+                    false => of = event.seq,
                 }
-            }
-        }
-        // Both logs at the same time. Both notice a reader that leaves, so neither result matters.
-        let _ = tokio::join!(
-            self.node_events(since.node, &passing),
-            self.task_events(since.task, &passing)
-        );
-        Ok(())
-    }
-
-    /// Passes on the events of the node itself, until the log ends or the reader leaves.
-    async fn node_events(&self, since: Option<u64>, passing: &Passing) -> Result<(), Left> {
-        if !passing.filter.node() {
-            return Ok(());
-        }
-        let events = self.0.node.events();
-        // A number from the future would swallow all events up to it: the reader gets what comes
-        // from now on.
-        let since = since.map(|since| since.min(events.newest()));
-        passing.pass(events, since, |entry| entry.fold(StreamKind::Node, StreamKind::gap)).await
-    }
-
-    /// Passes on the events about tasks in the same way. Without a store none ever come.
-    async fn task_events(&self, since: Option<u64>, passing: &Passing) -> Result<(), Left> {
-        if !passing.filter.tasks() {
-            return Ok(());
-        }
-        let Some(events) = &self.0.exposed.task_events else { return passing.nothing().await };
-        passing
-            .pass(events, since, |entry| entry.fold(StreamKind::Task, StreamKind::task_gap))
-            .await
+                let place = Place { life: Some(life), node: of, tasks: Some(about) };
+                PlacedEvent { place, event }
+            });
+        placed.filter(move |item| ready(filter.takes(&item.event.kind))).then(async |item| {
+            read_traces(item.event.kind.reason()).await;
+            item
+        })
     }
 }
 
-/// The events after which to begin: of the node, and about tasks.
-#[derive(Debug, Clone, Copy)]
-struct Since {
+/// Passes items on until there are none or nobody takes them.
+pub(super) async fn pass_on<T>(items: impl Stream<Item = T>, sink: Sink<Box<T>>) {
+    let mut items = pin!(items);
+    loop {
+        let item = tokio::select! {
+            item = items.next() => item,
+            () = sink.closed() => return,
+        };
+        let Some(item) = item else { return };
+        if sink.send(Box::new(item)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The numbers after which to begin, of the node and about tasks; `None` for the oldest kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Start {
     node: Option<u64>,
-    task: Option<u64>,
+    tasks: Option<u64>,
+    /// The reader comes from another life of the node, and what it had not seen of that is lost.
+    restarted: bool,
 }
 
-/// The reader left.
-struct Left;
-
-/// Passes events on to a reader.
-struct Passing {
-    /// Whether to go on with what is still to come.
-    follow: bool,
-    filter: EventFilter,
-    sink: Sink<Box<StreamEvent>>,
-}
-
-impl Passing {
-    /// Passes on what a log has after a number, or all of it, and then what is still to come.
-    async fn pass<T: Clone>(
-        &self,
-        log: &EventSource<T>,
-        since: Option<u64>,
-        item: impl Fn(Entry<T>) -> StreamEvent,
-    ) -> Result<(), Left> {
-        // `Oldest` and not `After(0)`: the latter would report a gap to a reader that named no
-        // number, and so missed nothing.
-        let from = since.map_or(ReadFrom::Oldest, ReadFrom::After);
-        if !self.follow {
-            for entry in log.read(from) {
-                self.send(item(entry)).await?;
+impl Start {
+    fn of(op: &FollowEvents, life: NodeLife, newest: (u64, u64)) -> Self {
+        let after = |node, tasks| Self { node: Some(node), tasks: Some(tasks), restarted: false };
+        match op.from {
+            Some(EventStart::Next) => after(newest.0, newest.1),
+            Some(EventStart::After(place)) => match place.resumed(life, newest) {
+                Resumed::After { node, tasks } => after(node, tasks.unwrap_or(newest.1)),
+                Resumed::Beginning => after(0, 0),
+                Resumed::AnotherLife => Self { restarted: true, ..after(0, 0) },
+            },
+            None if op.life.is_some_and(|other| other != life) => {
+                // None of what there is was seen.
+                let all = |since: Option<u64>| since.map(|_| 0);
+                Self { node: all(op.since_seq), tasks: all(op.since_task), restarted: true }
             }
-            return Ok(());
-        }
-        let mut entries = log.reader(from);
-        loop {
-            let entry = tokio::select! {
-                entry = entries.next() => entry,
-                () = self.sink.closed() => return Err(Left),
-            };
-            let Some(entry) = entry else { return Ok(()) };
-            self.send(item(entry)).await?;
+            None => {
+                // Behind a number that was not given yet is what is to come.
+                let node = op.since_seq.map(|since| since.min(newest.0));
+                Self { node, tasks: op.since_task, restarted: false }
+            }
         }
     }
+}
 
-    /// Passes nothing on, until the reader leaves or wants nothing more.
-    async fn nothing(&self) -> Result<(), Left> {
-        if self.follow {
-            self.sink.closed().await;
-        }
-        Ok(())
-    }
-
-    async fn send(&self, event: StreamEvent) -> Result<(), Left> {
-        if !self.filter.takes(&event.kind) {
-            return Ok(());
-        }
-        read_traces(event.kind.reason()).await;
-        self.sink.send(Box::new(event)).await.map_err(|_| Left)
+/// Reads what a log has behind a number, or all of it, and what is to come if that is waited for.
+fn entries<T: Clone>(
+    log: &EventSource<T>,
+    since: Option<u64>,
+    follow: bool,
+) -> impl Stream<Item = Entry<T>> + use<T> {
+    // Who asks for the oldest kept has missed nothing.
+    let from = since.map_or(ReadFrom::Oldest, ReadFrom::After);
+    match follow {
+        true => log.reader(from).stream().left_stream(),
+        false => stream::iter(log.read(from)).right_stream(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use ms_actor::EventLog;
-    use ms_core::view::EventKind;
-    use tokio::sync::mpsc;
 
     use super::*;
 
@@ -195,22 +191,40 @@ mod tests {
     async fn a_reader_that_missed_events_learns_how_many() {
         let log = EventLog::new(2);
         log.publish(0..7, || 0);
-        let (sink, mut items) = mpsc::channel(16);
-        let passing = Passing { follow: false, filter: EventFilter::default(), sink };
-        let wedged = |arbiter| StreamKind::Node(EventKind::ArbiterWedged { arbiter, evacuated: 0 });
-        for since in [Some(3), None] {
-            let item = |entry: Entry<u32>| entry.fold(wedged, StreamKind::gap);
-            assert!(passing.pass(log.source(), since, item).await.is_ok());
-        }
-        drop(passing);
         let mut seen = Vec::new();
-        while let Some(event) = items.recv().await {
-            let missed = match event.kind {
-                StreamKind::Gap { missed, .. } => missed,
-                _ => 0,
-            };
-            seen.push((event.seq, missed));
+        for since in [Some(3), None] {
+            let read = entries(log.source(), since, false).map(|entry| match entry {
+                Entry::Event(event) => (event.seq, 0),
+                Entry::Missed { missed, seq, .. } => (seq, missed),
+            });
+            seen.extend(read.collect::<Vec<_>>().await);
         }
         assert_eq!(seen, [(5, 2), (6, 0), (7, 0), (6, 0), (7, 0)]);
+    }
+
+    #[test]
+    fn a_start_is_settled_by_a_place_or_by_numbers() {
+        let (life, other) = (NodeLife::new(1), NodeLife::new(2));
+        let start = |op| {
+            let Start { node, tasks, restarted } = Start::of(&op, life, (10, 20));
+            (node, tasks, restarted)
+        };
+        let from = |text: &str| {
+            let from = Some(text.parse().expect("a start"));
+            start(FollowEvents { from, ..FollowEvents::default() })
+        };
+        assert_eq!(from("next"), (Some(10), Some(20), false));
+        assert_eq!(from("0"), (Some(0), Some(0), false));
+        assert_eq!(from(&format!("{life}.3.4")), (Some(3), Some(4), false));
+        for lost in [format!("{other}.3.4"), format!("{life}.11.4"), "3.4".to_owned()] {
+            assert_eq!(from(&lost), (Some(0), Some(0), true), "{lost}");
+        }
+        let since = |since_seq, since_task, life| {
+            start(FollowEvents { since_seq, since_task, life, ..FollowEvents::default() })
+        };
+        assert_eq!(since(None, None, None), (None, None, false));
+        assert_eq!(since(Some(3), Some(4), Some(life)), (Some(3), Some(4), false));
+        assert_eq!(since(Some(99), None, None), (Some(10), None, false), "what is to come");
+        assert_eq!(since(Some(3), None, Some(other)), (Some(0), None, true));
     }
 }

@@ -3,7 +3,7 @@
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskFilter, TaskId, TaskPage, TaskState, TaskView,
 };
-use ms_ops::views::{Submittal, TaskResult, TaskShown, TaskTaken};
+use ms_ops::views::{Submittal, TaskDetails, TaskResult, TaskTaken};
 use ms_ops::{OpError, codes};
 use ms_worker::tasks::{TaskClient, TaskRefusal};
 
@@ -18,13 +18,13 @@ impl NodeControl {
         self.task_client()?.get(id).await?.ok_or_else(|| OpError::no_task(id))
     }
 
-    pub(super) async fn show_task(&self, id: TaskId) -> Result<TaskShown, OpError> {
+    pub(super) async fn show_task(&self, id: TaskId) -> Result<TaskDetails, OpError> {
         let task = self.task(id).await?;
         let result = match task.state {
             TaskState::Completed => self.task_client()?.result(id).await?,
             _ => None,
         };
-        Ok(TaskShown { task, result })
+        Ok(TaskDetails { task, result })
     }
 
     pub(super) async fn task_result(&self, id: TaskId) -> Result<TaskResult, OpError> {

@@ -10,10 +10,10 @@ use ms_control::Kind;
 use ms_core::stream::{About, EventFilter, StreamKind};
 use ms_core::task::{AgentKind, QueueName, TaskChange, TaskState, TaskTransition};
 use ms_core::view::{EventKind, Mark};
-use ms_ops::ops::{FollowEvents, Trace};
+use ms_ops::ops::{FollowEvents, TraceMessages};
 
-fn trace(text: &str, max: u32, for_ms: u64) -> Trace {
-    Trace { path: path(text), max, for_ms }
+fn trace(text: &str, max: u32, for_ms: u64) -> TraceMessages {
+    TraceMessages { path: path(text), max, for_ms }
 }
 
 #[test]
@@ -87,19 +87,14 @@ fn events_come_from_any_point_and_go_on() {
         |config| config,
         |node| async move {
             let calm = node.actor("work", "calm").await;
-            let follow = FollowEvents {
-                follow: true,
-                since_seq: Some(0),
-                since_task: None,
-                life: None,
-                filter: Default::default(),
-            };
+            let follow =
+                FollowEvents { follow: true, since_seq: Some(0), ..FollowEvents::default() };
             let mut events = node.client().await.stream(follow).await.expect("streams");
             calm.ask(Add(13)).await.expect_err("crashes");
             let (mut last, mut exits, mut decisions) = (0, 0, 0);
             while exits == 0 || decisions == 0 {
                 let item = tokio::time::timeout(60 * SECOND, events.next()).await.expect("in time");
-                let event = item.expect("goes on").expect("no error");
+                let event = item.expect("goes on").expect("no error").event;
                 assert_eq!(event.seq, last + 1, "without gaps");
                 last = event.seq;
                 exits +=
@@ -107,16 +102,11 @@ fn events_come_from_any_point_and_go_on() {
                 decisions +=
                     usize::from(matches!(event.kind, StreamKind::Node(EventKind::Decided { .. })));
             }
-            let rest = FollowEvents {
-                follow: false,
-                since_seq: Some(last),
-                since_task: None,
-                life: None,
-                filter: Default::default(),
-            };
+            let rest =
+                FollowEvents { follow: false, since_seq: Some(last), ..FollowEvents::default() };
             let mut events = node.client().await.stream(rest).await.expect("streams");
             while let Some(item) = events.next().await {
-                let event = item.expect("goes on");
+                let event = item.expect("goes on").event;
                 assert!(event.seq > last);
             }
             node.stop().await;
@@ -126,12 +116,11 @@ fn events_come_from_any_point_and_go_on() {
 
 /// Returns the items of a stream that does not wait for more.
 async fn kept(node: &common::Node, filter: EventFilter) -> Vec<StreamKind> {
-    let request =
-        FollowEvents { follow: false, since_seq: None, since_task: None, life: None, filter };
+    let request = FollowEvents { filter, ..FollowEvents::default() };
     let mut events = node.client().await.stream(request).await.expect("streams");
     let mut kinds = Vec::new();
     while let Some(item) = events.next().await {
-        kinds.push(item.expect("goes on").kind);
+        kinds.push(item.expect("goes on").event.kind);
     }
     kinds
 }
@@ -192,15 +181,9 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
                 node.runtime.node().publish(wedged);
             }
             let first = async |since_seq| {
-                let request = FollowEvents {
-                    follow: false,
-                    since_seq,
-                    since_task: None,
-                    life: None,
-                    filter: Default::default(),
-                };
+                let request = FollowEvents { follow: false, since_seq, ..FollowEvents::default() };
                 let mut events = node.client().await.stream(request).await.expect("streams");
-                let event = events.next().await.expect("some").expect("no error");
+                let event = events.next().await.expect("some").expect("no error").event;
                 (event.seq, event.kind)
             };
             let (seq, kind) = first(Some(1)).await;

@@ -8,30 +8,21 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{Add, Hold, Node, SECOND, at, path, until, whole, with_node};
-use ms_control::Kind;
 use ms_control::proto::{Fault, Verb};
+use ms_control::{ControlError, Kind};
+use ms_core::Incarnation;
 use ms_core::stream::StreamKind;
 use ms_core::view::{EventKind, Lifecycle};
-use ms_ops::ops::FollowEvents;
+use ms_ops::ops::{CountMessages, FollowEvents, Inject, SteerActor};
 use ms_runtime::RunConfig;
 
 /// Returns all events that the node keeps, oldest first.
 async fn events(node: &Node) -> Vec<EventKind> {
-    let stream = node
-        .client()
-        .await
-        .stream(FollowEvents {
-            follow: false,
-            since_seq: None,
-            since_task: None,
-            life: None,
-            filter: Default::default(),
-        })
-        .await;
+    let stream = node.client().await.stream(FollowEvents::default()).await;
     let mut items = stream.expect("streams");
     let mut events = Vec::new();
     while let Some(item) = items.next().await {
-        match item.expect("goes on").kind {
+        match item.expect("goes on").event.kind {
             StreamKind::Node(kind) => events.push(kind),
             other => panic!("{other:?}"),
         }
@@ -137,6 +128,72 @@ fn every_verb_works_and_is_on_record_with_its_reason() {
                 (info.counters["steering_carried_out"], info.counters["steering_refused"]),
                 (4, 3)
             );
+            node.stop().await;
+        },
+    );
+}
+
+/// A client whose answer was lost asks again with the id that it chose.
+#[test]
+fn a_steering_that_is_sent_again_with_its_request_id_is_one() {
+    with_node(
+        |config| config,
+        |node| async move {
+            let calm = node.actor("work", "calm").await;
+            let kill = |reason: &str, id: &str| SteerActor {
+                path: path("/root/work/calm"),
+                verb: Verb::Kill,
+                reason: Some(reason.to_owned()),
+                incarnation: None,
+                request_id: Some(id.parse().expect("an id")),
+            };
+            for _ in 0..2 {
+                // Over another connection, as after a loss.
+                let done = node.client().await.call(kill("stuck", "k-1")).await.expect("there");
+                assert_eq!(done.outcome, "killed #1");
+                until(|| async { calm.any().incarnation().0 == 2 }).await;
+            }
+            let other = node.client().await.call(kill("other", "k-1")).await.expect_err("known");
+            assert_eq!((&*other.code, other.kind), ("MS0034", Kind::Refused), "{other}");
+            assert_eq!(record(&node).await.len(), 1);
+            node.stop().await;
+        },
+    );
+}
+
+#[test]
+fn a_steering_that_means_another_incarnation_leaves_the_actor_alone() {
+    with_node(
+        |config| config.allow_faults(),
+        |node| async move {
+            let calm = node.actor("work", "calm").await;
+            let mut client = node.client().await;
+            let at = || path("/root/work/calm");
+            let (request_id, other) = (None, Some(Incarnation(7)));
+            let kill = |incarnation| SteerActor {
+                path: at(),
+                verb: Verb::Kill,
+                reason: None,
+                incarnation,
+                request_id: None,
+            };
+            let crash =
+                Inject { path: at(), fault: Fault::Crash, incarnation: other, request_id: None };
+            let count = CountMessages { path: at(), on: true, incarnation: other, request_id };
+            let refused: [Option<ControlError>; 3] = [
+                client.call(kill(other)).await.err(),
+                client.call(crash).await.err(),
+                client.call(count).await.err(),
+            ];
+            for error in refused {
+                let error = error.expect("another incarnation is meant");
+                assert_eq!(&*error.code, "MS0034", "{error}");
+                assert_eq!(error.what, "/root/work/calm is #1 now, and #7 was meant");
+            }
+            assert_eq!(calm.any().incarnation(), Incarnation(1));
+            client.call(kill(Some(Incarnation(1)))).await.expect("it is meant");
+            let verbs: Vec<_> = record(&node).await.into_iter().map(|(verb, ..)| verb).collect();
+            assert_eq!(verbs, ["kill", "inject crash", "statistics on", "kill"]);
             node.stop().await;
         },
     );

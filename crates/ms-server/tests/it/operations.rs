@@ -26,7 +26,7 @@ operation! {
         /// The person to greet.
         pub name: String [max 64, "length of the name"],
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
@@ -142,12 +142,10 @@ type Record = (String, String, String, Option<String>, String);
 fn record(server: &Server) -> Vec<Record> {
     let ask = async |client: &mut Client| {
         let client = Client::connect(client.path(), common::LONGEST_WAIT).await?;
-        let (since_seq, since_task, life) = (None, None, None);
-        let filter = Default::default();
-        let all = FollowEvents { follow: false, since_seq, since_task, life, filter };
+        let all = FollowEvents::default();
         let (mut items, mut steered) = (client.stream(all).await?, Vec::new());
-        while let Some(event) = items.next().await {
-            let StreamKind::Node(kind) = event?.kind else { continue };
+        while let Some(item) = items.next().await {
+            let StreamKind::Node(kind) = item?.event.kind else { continue };
             if let EventKind::Steered { path, verb, by, reason, outcome } = kind {
                 steered.push((verb, path.to_string(), by, reason, outcome));
             }

@@ -1,4 +1,4 @@
-//! What becomes of an HTTP connection: hyper serves it until it is told to end.
+//! HTTP connections: hyper serves each until it ends or the listener drains.
 
 use std::convert::Infallible;
 use std::io;
@@ -24,10 +24,10 @@ use super::framing::{Answering, Exchange, Watched};
 use super::head::HeadLimits;
 use super::limits::HttpLimits;
 
-/// hyper's own bounds lie this far behind ours, so that ours speak first.
+/// hyper's own bounds lie this far behind ours, so that ours apply first and answer with a problem.
 const SLACK: usize = 16 * 1024;
 
-/// Who is at the other end.
+/// The address at the other end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
@@ -38,7 +38,7 @@ pub(super) struct HttpService {
 }
 
 impl HttpLimits {
-    /// What of it concerns the listener.
+    /// Returns the limits that the listener applies.
     pub(super) const fn of_listener(&self) -> ms_net::Limits {
         ms_net::Limits {
             connections: self.connections,
@@ -67,7 +67,7 @@ impl ConnectionService for HttpService {
         metrics::counter!("ms_framework_http_connections_refused_total").increment(1);
     }
 
-    /// Out of descriptors or memory: trying again at once would spin.
+    /// The process is out of descriptors or memory, and trying again at once would spin.
     fn paused(&self, error: &io::Error, pause: Duration) {
         tracing::warn!(%error, ?pause, "no connection can be taken; pausing");
         metrics::counter!("ms_framework_http_accept_errors_total").increment(1);
@@ -79,7 +79,7 @@ impl ConnectionService for HttpService {
 }
 
 async fn serve(stream: TcpStream, peer: Peer, app: Router, limits: &HttpLimits, stop: Stop) {
-    // Small answers must not wait for more to say.
+    // Small answers must not wait for more bytes to send.
     let _ = stream.set_nodelay(true);
     let heads = HeadLimits { bytes: limits.head_bytes, lines: limits.header_lines };
     let (stream, exchange) = Watched::new(stream, heads, stop.drain.clone());
@@ -116,7 +116,7 @@ async fn serve(stream: TcpStream, peer: Peer, app: Router, limits: &HttpLimits, 
     }
 }
 
-/// The body of a request, which tells when all of it is there.
+/// The body of a request, which reports when all of it has arrived.
 struct Arriving {
     body: Incoming,
     exchange: Arc<Exchange>,
@@ -125,11 +125,11 @@ struct Arriving {
 impl Arriving {
     fn new(body: Incoming, exchange: Arc<Exchange>) -> Self {
         let arriving = Self { body, exchange };
-        arriving.tell();
+        arriving.report();
         arriving
     }
 
-    fn tell(&self) {
+    fn report(&self) {
         if self.body.is_end_stream() {
             self.exchange.arrived();
         }
@@ -147,7 +147,7 @@ impl HttpBody for Arriving {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         match frame {
             Poll::Ready(None) => self.exchange.arrived(),
-            Poll::Ready(Some(_)) => self.tell(),
+            Poll::Ready(Some(_)) => self.report(),
             Poll::Pending => {}
         }
         frame
@@ -162,7 +162,7 @@ impl HttpBody for Arriving {
     }
 }
 
-/// The body of an answer; the request is answered when it is dropped.
+/// The body of an answer. The request counts as answered when it is dropped.
 struct Leaving {
     body: Body,
     _answering: Answering,

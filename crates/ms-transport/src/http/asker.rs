@@ -1,4 +1,4 @@
-//! Who asks over HTTP, as the desk wants it.
+//! Callers over HTTP, as the desk knows them.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use ms_ops::{Caller, Credential, Desk, Door, Once, Principal, Role};
+use ms_ops::{Caller, Credential, Desk, Door, Once, Ongoing, Principal, Role, Watching};
 
 use super::accept::Peer;
 use super::gateway::Shared;
 use super::problem::Problem;
 
-/// Keeps a request counted as inside, over the end of its connection if need be.
+/// Counts a request as inside, past the end of its connection if its work goes on.
 #[derive(Clone)]
 pub(super) struct Pass {
     _inside: Option<Arc<dyn Any + Send + Sync>>,
@@ -25,7 +25,7 @@ impl Pass {
     }
 }
 
-/// What every route needs: its listener, and the desk.
+/// The state of every route: its listener, and the desk.
 #[derive(Clone)]
 pub(super) struct Routes {
     pub(super) shared: Arc<Shared>,
@@ -49,19 +49,20 @@ impl FromRequestParts<Routes> for Asker {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, routes: &Routes) -> Result<Self, Infallible> {
-        let shown = match (parts.extensions.get::<Pass>(), parts.extensions.get::<Peer>()) {
+        let credential = match (parts.extensions.get::<Pass>(), parts.extensions.get::<Peer>()) {
             (Some(_), Some(Peer(peer))) => {
                 let name = format!("http {}", peer.ip());
                 Credential::Known(Principal { name, role: Role::Client })
             }
-            // A probe passes the guard without being asked who it is.
+            // The guard lets probes pass without credentials.
             _ => Credential::Nothing,
         };
-        let mut caller = Caller::new(Door::Http, shown);
+        // The address is all that HTTP knows of a caller: a token is that of the node, not of a user.
+        let mut caller = Caller::new(Door::Http, credential);
         if let Some(pass) = parts.extensions.get::<Pass>() {
             caller = caller.inside(Box::new(pass.clone()));
         }
-        // The guard answers a request that takes longer.
+        // Whatever takes longer is answered by the guard.
         let limits = &routes.shared.limits;
         let within = limits.body_within.saturating_add(limits.answer_within);
         Ok(Self { desk: routes.desk.clone(), caller, within })
@@ -74,7 +75,15 @@ impl Asker {
         Ok(self.desk.call(self.caller, self.within, op).await?)
     }
 
-    /// Asks the desk for an operation that only it knows the type of.
+    /// Asks the desk for the items of an operation that goes on.
+    pub(super) fn watch<O: Ongoing>(self, op: O) -> Result<Watching<O::Answer>, Problem> {
+        // A stream is no work that a node which stops waits for: held until its end, the pass of
+        // this request would keep the node from draining.
+        let caller = self.caller.inside(Box::new(()));
+        Ok(self.desk.watch(caller, self.within, op)?)
+    }
+
+    /// Asks the desk for an operation by its name.
     pub(super) async fn ask_named(
         self,
         name: &str,

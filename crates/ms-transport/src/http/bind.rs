@@ -1,4 +1,4 @@
-//! Where a listener may listen, and as whom it knows its callers.
+//! Addresses of listeners, and the credentials of their callers.
 
 use std::fmt;
 use std::fs::File;
@@ -16,15 +16,16 @@ use rustix::process::{Gid, getegid, geteuid, getgroups};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// The shortest token that is taken: less can be guessed.
+/// Shortest token that is accepted: a shorter one could be guessed.
 const TOKEN_BYTES_MIN: usize = 16;
-/// The longest token file that is read.
+/// Longest token file that is read.
 const TOKEN_FILE_MAX: u64 = 4_096;
 
-/// Why a listener does not listen.
+/// The reason why a listener does not listen.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BindError {
-    /// Open to others, and nobody is asked who they are.
+    /// Others can reach it, and no credentials are asked for.
     #[error(
         "{addr} can be reached from other machines: set `{AUTH_KEY}` and, if a proxy in front ends TLS, `{TLS_KEY}`; or bind to a loopback address"
     )]
@@ -32,12 +33,12 @@ pub enum BindError {
         /// The address.
         addr: SocketAddr,
     },
-    /// Taken, forbidden, not ours.
+    /// The address is taken, forbidden or not ours.
     #[error("cannot listen on {addr}; choose another port, or stop what listens there")]
     Listen {
         /// The address.
         addr: SocketAddr,
-        /// Why not.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
@@ -48,7 +49,7 @@ pub enum BindError {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
-        /// Why it could not be read, where that is it.
+        /// The error of the system, when it could not be read.
         #[source]
         source: Option<std::io::Error>,
     },
@@ -60,8 +61,8 @@ pub const AUTH_KEY: &str = "http.auth_token_file";
 pub const TLS_KEY: &str = "http.tls_terminated_upstream";
 
 impl BindError {
-    /// The exit code for it: 78 (`EX_CONFIG`) when the settings are unsafe or unusable,
-    /// 69 (`EX_UNAVAILABLE`) when the address is not to be had.
+    /// Returns its exit code: 78 (`EX_CONFIG`) when the settings are unsafe or unusable, 69
+    /// (`EX_UNAVAILABLE`) when the address cannot be bound.
     #[must_use]
     pub const fn code(&self) -> u8 {
         match self {
@@ -71,18 +72,18 @@ impl BindError {
     }
 }
 
-/// Who is let in.
+/// The callers that are let in.
 #[derive(Clone, Default)]
 pub enum Access {
-    /// Whoever reaches it: for loopback only.
+    /// Everybody who can reach it: for loopback only.
     #[default]
     Loopback,
-    /// Who shows the token.
+    /// Those who send the token.
     Token(Token),
 }
 
-/// A bearer token. Never printed, wiped when dropped. Clones are one token: what
-/// [`Token::become_like`] does to one holds for all, the open listeners' included.
+/// A bearer token, never printed and wiped when dropped. Clones share one text: when
+/// [`Token::become_like`] changes it, it changes for all, open listeners included.
 #[derive(Clone)]
 pub struct Token(Arc<ArcSwap<Zeroizing<String>>>);
 
@@ -102,8 +103,8 @@ impl fmt::Debug for Access {
 }
 
 impl Token {
-    /// Reads a token out of a file in which a secret may stand ([`ms_core::private`]): one of
-    /// mode 0600, or one of root's that a group of this process may read.
+    /// Reads a token from a file that may hold a secret ([`ms_core::private`]): one of mode 0600, or
+    /// one of root's that a group of this process may read.
     ///
     /// # Errors
     /// [`BindError::Token`] when the file cannot be read, is open to others, or holds a token
@@ -112,7 +113,7 @@ impl Token {
         let refuse = |why: &str, source| {
             Err(BindError::Token { path: path.to_owned(), why: why.to_owned(), source })
         };
-        // Looked at and read through one handle: the file may be replaced at any moment.
+        // Checked and read through one handle, because the file may be replaced at any moment.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let opened = rustix::fs::open(path, flags, Mode::empty()).map(File::from);
         let looked = opened
@@ -142,7 +143,7 @@ impl Token {
         }
     }
 
-    /// A token of at least 16 visible ASCII characters.
+    /// Creates a token, unless the text has fewer than 16 characters or others than visible ASCII.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let good =
@@ -150,45 +151,45 @@ impl Token {
         good.then(|| Self(Arc::new(ArcSwap::from_pointee(Zeroizing::new(text.to_owned())))))
     }
 
-    /// Whether `shown` is this token, in a time that tells nothing but its length.
+    /// Returns whether `given` is this token, in a time that depends on its length alone.
     #[must_use]
-    pub fn admits(&self, shown: &str) -> bool {
-        self.0.load().as_bytes().ct_eq(shown.as_bytes()).into()
+    pub fn admits(&self, given: &str) -> bool {
+        self.0.load().as_bytes().ct_eq(given.as_bytes()).into()
     }
 
-    /// Takes the other's text over, for all clones: from now on the old one is refused.
+    /// Takes over the text of another token, for all clones: the old one is refused from now on.
     pub fn become_like(&self, other: &Self) {
         self.0.store(other.0.load_full());
     }
 
-    /// Whether both admit the same, in a time that tells nothing but their lengths.
+    /// Returns whether both have the same text, in a time that depends on their lengths alone.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         self.admits(&other.0.load())
     }
 }
 
-/// Who reads files here.
+/// Returns the user and groups of this process, which reads the files.
 fn this_process() -> Reader {
     let mut groups = vec![getegid().as_raw()];
-    // A process whose groups cannot be told is in its own one alone.
+    // A process whose groups cannot be read counts as in its own group alone.
     groups.extend(getgroups().unwrap_or_default().into_iter().map(Gid::as_raw));
     Reader { uid: geteuid().as_raw(), groups }
 }
 
-/// Where to listen and whom to let in.
+/// The address of a listener, and the callers it lets in.
 #[derive(Debug, Clone)]
 pub struct Bind {
     /// The address; port 0 takes a free one.
     pub addr: SocketAddr,
-    /// Who is let in.
+    /// The callers that are let in.
     pub access: Access,
     /// A proxy in front of the node ends TLS, so that tokens do not travel in the clear.
     pub tls_terminated_upstream: bool,
 }
 
 impl Bind {
-    /// On a loopback address, for whoever reaches it.
+    /// Creates a binding to a loopback address, open to everybody who can reach it.
     #[must_use]
     pub fn loopback(port: u16) -> Self {
         Self {
@@ -198,7 +199,7 @@ impl Bind {
         }
     }
 
-    /// Whether this may be opened at all.
+    /// Checks that the address may be opened to these callers.
     ///
     /// # Errors
     /// [`BindError::Open`] for an address that others can reach, without a token or without
@@ -236,8 +237,8 @@ mod tests {
         for addr in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
             let error = open(addr, Access::Loopback, true).expect_err("refused");
             assert_eq!(error.code(), 78);
-            let told = error.to_string();
-            assert!(told.contains(AUTH_KEY) && told.contains(TLS_KEY), "{told}");
+            let text = error.to_string();
+            assert!(text.contains(AUTH_KEY) && text.contains(TLS_KEY), "{text}");
             assert!(open(addr, Access::Token(token()), false).is_err());
             assert!(open(addr, Access::Token(token()), true).is_ok());
         }

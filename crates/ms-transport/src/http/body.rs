@@ -1,4 +1,4 @@
-//! Bodies: bounded in bytes and time, plain or gzip, JSON as [`ms_json`] reads it.
+//! Bodies of requests: bounded in bytes and time, plain or gzip, JSON as [`ms_json`] reads it.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::problem::{
     MALFORMED, MEDIA_TYPE, NOT_SERVING, Problem, SLOW_BODY, TOO_LARGE, UNPROCESSABLE,
 };
 
-/// How long a body that is on its way may take to arrive once the node takes no more work.
+/// Time for a body that is on its way once the node takes no more work.
 const LAST_CALL: Duration = Duration::from_secs(5);
 
 /// A JSON body of type `T`.
@@ -52,8 +52,8 @@ where
     }
 }
 
-/// Whether the body is JSON, which is UTF-8 by its definition (RFC 8259, 8.1): one that says
-/// that it is in another character set would be read as what it is not.
+/// Checks that the body is JSON, which is UTF-8 by definition (RFC 8259, 8.1): one that declares
+/// another character set would be misread.
 fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut parts = text.unwrap_or_default().split(';').map(str::trim);
@@ -80,7 +80,7 @@ fn packed(headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-/// Resolves when a request that is not there yet is too late to be taken.
+/// Resolves when a request that has not arrived is too late to be taken.
 async fn last_call(shared: &Shared) {
     shared.closing().await;
     tokio::time::sleep(LAST_CALL).await;
@@ -93,7 +93,7 @@ fn half_sent() -> Problem {
 }
 
 async fn arrive(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
-    // Said to be too long already: not waited for.
+    // Its own header says that it is too long: there is nothing to wait for.
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(too_large(limits));
     }
@@ -105,13 +105,13 @@ async fn arrive(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
             Err(Problem::new(&MALFORMED, format!("the body ended early: {error}")).closing())
         }
         Err(_) => {
-            let told = format!("the body was not there within {:?}", limits.body_within);
-            Err(Problem::new(&SLOW_BODY, told).closing())
+            let detail = format!("the body was not there within {:?}", limits.body_within);
+            Err(Problem::new(&SLOW_BODY, detail).closing())
         }
     }
 }
 
-/// Unpacks at most as much as may be sent plain, so that a bomb costs what a body costs.
+/// Unpacks at most as much as may be sent plain, so that a bomb costs no more than a body.
 fn unpack(packed: &[u8], limits: &HttpLimits) -> Result<Bytes, Problem> {
     let most = limits.body_bytes as u64;
     let mut plain = Vec::new();

@@ -1,4 +1,4 @@
-//! `/api/v1/budgets`: what agents may use, shown and raised.
+//! `/api/v1/budgets`: lists and raises the budgets of agents.
 
 use std::collections::BTreeMap;
 
@@ -43,8 +43,8 @@ pub(super) async fn list(
     asker.ask(ListBudgets {}).await.map(axum::Json)
 }
 
-const LOOK_FIRST: &str =
-    "leave the header out; GET /api/v1/budgets says whether an earlier raise was carried out";
+const ID_IN_BODY: &str =
+    "leave the header out, and send a `request_id` in the body: with it a raise can be sent again";
 
 /// How much more is permitted, and why.
 #[derive(ToSchema)]
@@ -63,11 +63,16 @@ struct RaiseSchema {
     /// Why, for the record.
     #[schema(max_length = 500)]
     reason: Option<String>,
+    /// The id of this request: sent again with it, the request is answered as the first was, and is
+    /// not carried out again.
+    #[schema(pattern = "^[!-~]{1,128}$", max_length = 128)]
+    request_id: Option<String>,
 }
 
 /// Permits more of a budget: agents that it holds go on at once. Where budgets are kept, it is on
 /// disk when this is answered, and outlives restarts. It is on record as an event, whatever comes of it.
-/// Sent again it permits as much again, and an `Idempotency-Key` is refused with 400.
+/// Sent again it permits as much again, unless it is sent with its `request_id`. An `Idempotency-Key`
+/// is refused with 400.
 #[utoipa::path(post, path = "/api/v1/budgets/raise", tag = "budgets", request_body = RaiseSchema,
     responses((status = 200, description = "the budget as it is now", body = BudgetSchema),
         (status = 404, description = "no budget for that path", body = ProblemDetails<'_>, content_type = "application/problem+json"),
@@ -78,7 +83,7 @@ pub(super) async fn raise(
     headers: HeaderMap,
     Json(raise): Json<RaiseBudget>,
 ) -> Result<axum::Json<AccountView>, Problem> {
-    without_key(&headers, "a raise has none: sent again, it permits as much again")
-        .map_err(|problem| problem.next(LOOK_FIRST))?;
+    without_key(&headers, "a raise has none, but may have a `request_id` in its body")
+        .map_err(|problem| problem.next(ID_IN_BODY))?;
     asker.ask(raise).await.map(axum::Json)
 }

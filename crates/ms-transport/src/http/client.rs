@@ -1,7 +1,7 @@
-//! The way out over HTTP: a client that keeps its connections, with a bound for each answer.
+//! A client for HTTP that keeps its connections and bounds each answer.
 //!
-//! It follows no redirect, so a call goes where its caller says and nowhere else, and it does not
-//! retry what a server may have seen.
+//! It follows no redirects, so that a call goes only where its caller says. It does not retry what a
+//! server may have seen.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,19 +14,19 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-/// Longest time a connection is kept that nobody uses.
+/// Longest time an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
-/// Connections kept to one host.
+/// Most idle connections kept to one host.
 const IDLE_CONNECTIONS: usize = 4;
 /// Longest wait for a connection; the caller's deadline may be shorter.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// A call to be made.
+/// A call to another service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Outgoing {
     /// Its method.
     pub method: String,
-    /// Where, as an absolute URL of `http`.
+    /// Its target, an absolute URL of `http`.
     pub url: String,
     /// Its headers besides `Host` and `Content-Length`.
     pub headers: BTreeMap<String, String>,
@@ -34,7 +34,7 @@ pub struct Outgoing {
     pub body: Vec<u8>,
 }
 
-/// What came back, whatever its status.
+/// The answer to a call, whatever its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
     /// The status.
@@ -45,7 +45,7 @@ pub struct Incoming {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -57,34 +57,34 @@ pub enum ClientError {
         /// What is wrong with it.
         why: String,
     },
-    /// No connection, or it broke.
+    /// There is no connection, or it broke.
     #[error("no answer from {host}; see whether it runs and can be reached")]
     Unreachable {
-        /// Whom.
+        /// The host.
         host: String,
-        /// How.
+        /// The error of the connection.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The answer is larger than is taken.
+    /// The answer is over its bound.
     #[error("the answer of {host} has more than {limit} bytes; ask for less at a time")]
     TooLarge {
-        /// Whose.
+        /// The host.
         host: String,
         /// The bound.
         limit: usize,
     },
 }
 
-/// A client. Its connections are served on the arbiter it was first used on: make one for each
-/// actor that calls.
+/// A client for HTTP. Its connections run on the arbiter it was first used on, so each actor that
+/// calls needs its own.
 pub struct HttpClient {
     inner: Client<HttpConnector, Full<Bytes>>,
     max_answer: usize,
 }
 
 impl HttpClient {
-    /// A client that takes answers of up to `max_answer` bytes.
+    /// Creates a client that takes answers of up to `max_answer` bytes.
     #[must_use]
     pub fn new(max_answer: usize) -> Self {
         let mut connector = HttpConnector::new();
@@ -98,14 +98,14 @@ impl HttpClient {
         Self { inner, max_answer }
     }
 
-    /// Makes a call and takes the whole answer. It has no deadline of its own but that for the
-    /// connection: give it one.
+    /// Makes a call and takes the whole answer. Only the connection has a deadline; the caller sets
+    /// one for the rest.
     ///
     /// # Errors
-    /// [`ClientError`]. A status that says "error" is an answer.
+    /// [`ClientError`]. An answer whose status is an error is an answer.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the server may have done what it was asked.
+    /// The server may have carried the call out when the future is dropped.
     pub async fn send(&self, call: &Outgoing) -> Result<Incoming, ClientError> {
         let request = request(call)?;
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
@@ -138,8 +138,8 @@ impl fmt::Debug for HttpClient {
 }
 
 impl Outgoing {
-    /// Whether HTTP takes it, and for whom it is: HOST:PORT, with the port that a URL without one
-    /// means.
+    /// Checks that HTTP takes the call, and returns its HOST:PORT, with the default port where the URL
+    /// has none.
     ///
     /// # Errors
     /// [`ClientError::Malformed`].
@@ -162,6 +162,7 @@ fn request(call: &Outgoing) -> Result<Request<Full<Bytes>>, ClientError> {
     }
     let uri: Uri = call.url.parse().map_err(|error| malformed("url", format!("{error}")))?;
     let good = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
+    // In `http://allowed@evil/` the host is `evil`, which is easily misread.
     let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     if !good || has_user {
         let why = "must be an absolute URL of http without a user, such as http://host:80/path";
@@ -184,7 +185,7 @@ fn request(call: &Outgoing) -> Result<Request<Full<Bytes>>, ClientError> {
     Ok(request)
 }
 
-/// Headers that are about the connection, or say where a message ends.
+/// Headers that the client sets itself: they are about the connection, or the end of a message.
 const OWN: [&str; 7] =
     ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"];
 

@@ -1,7 +1,7 @@
-//! The OpenAPI document, made to say what every path has in common.
+//! The answers that all paths have in common, added to the OpenAPI document.
 //!
-//! What a handler answers stands beside it; what `guard.rs`, `head.rs` and `body.rs` answer for
-//! all of them is added here, so that no path can forget it.
+//! Each handler documents its own answers. Those of `guard.rs`, `head.rs` and `body.rs` are added
+//! here to every path, so that no path can forget them.
 
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
@@ -13,18 +13,18 @@ use utoipa::openapi::{
 use super::bind::Access;
 use super::problem::PROBLEM_JSON;
 
-/// An answer that a path may give whatever its handler is.
+/// An answer that a path may give whatever its handler.
 struct Common {
     status: &'static str,
     why: &'static str,
     on: On,
 }
 
-/// Of which paths.
+/// The paths that give it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum On {
     All,
-    /// Those that do work: not the probes, which are answered before anybody is asked who he is.
+    /// Those that do work. Probes are answered before credentials are checked.
     Work,
     /// Those with a body.
     Body,
@@ -48,7 +48,7 @@ const COMMON: [Common; 12] = [
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
 
-/// Completes what was made from the handlers, for a listener that lets in whom `access` says.
+/// Completes the document that was made from the handlers, for a listener with this access.
 pub(super) fn complete(document: &mut OpenApi, access: &Access) {
     let token = matches!(access, Access::Token(_));
     for (path, item) in &mut document.paths.paths {
@@ -76,7 +76,7 @@ pub(super) fn complete(document: &mut OpenApi, access: &Access) {
 
 fn answers(operation: &mut Operation, work: bool, token: bool) {
     let body = operation.request_body.is_some();
-    let told = |common: &&Common| match (common.on, common.status) {
+    let applies = |common: &&Common| match (common.on, common.status) {
         (_, "401") => work && token,
         (_, "403") => work && !token,
         (On::All, _) => true,
@@ -84,7 +84,7 @@ fn answers(operation: &mut Operation, work: bool, token: bool) {
         (On::Body, _) => body,
     };
     let responses = &mut operation.responses.responses;
-    for Common { status, why, .. } in COMMON.iter().filter(told) {
+    for Common { status, why, .. } in COMMON.iter().filter(applies) {
         responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(problem(status, why)));
     }
 }
@@ -103,7 +103,7 @@ fn problem(status: &str, why: &str) -> Response {
     }
 }
 
-/// A parameter that is not given is absent: in a URL or a header there is no null.
+/// Removes null from the types of a parameter: a URL or a header can only leave it out.
 fn never_null(parameter: &mut Parameter) {
     if let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
         && let SchemaType::Array(types) = &mut object.schema_type

@@ -1,11 +1,11 @@
-//! The bytes of a connection, looked at on their way in, and its end.
+//! Inspection of the bytes of a connection on their way in, and its end.
 //!
-//! hyper is given a head only once [`super::head`] has found nothing wrong with it. In place of
-//! one that is refused it is given a stand-in, so that the refusal passes the same middleware as
-//! any other answer and is a problem with a request id, and not a bare status line.
+//! hyper gets a head only when [`super::head`] has found nothing wrong with it. In place of a refused
+//! head it gets a stand-in, so that the refusal passes the same middleware as any other answer and
+//! becomes a problem with a request id, not a bare status line.
 //!
-//! A client that has closed its sending half still waits for its answer; and one that sends on
-//! while it is turned away must not lose the answer to a reset (RFC 9112, 9.6).
+//! A client that has closed its sending half still waits for its answer, and one that goes on sending
+//! while it is refused must not lose the answer to a reset (RFC 9112, 9.6).
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -24,12 +24,13 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::head::{BodyLength, HeadLimits, Judged, Refusal, judge};
 
-/// What hyper reads in place of a head that is refused. Nobody outside gains by sending it.
+/// The head that hyper reads in place of a refused one. A client gains nothing by sending it.
 const STAND_IN: &[u8] = b"REFUSED / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// Bytes that are read at a time.
 const CHUNK: usize = 8 * 1024;
-/// How long a client that was turned away may go on sending, in all and without a byte.
+/// Longest time a refused client may go on sending.
 const LINGER: Duration = Duration::from_secs(10);
+/// Longest silence of a refused client.
 const LINGER_SILENT: Duration = Duration::from_secs(2);
 
 /// Follows heads and bodies of a connection as far as their lengths are known.
@@ -43,7 +44,7 @@ struct Inspector {
 enum State {
     Head(Vec<u8>),
     Body(u64),
-    /// The connection ends after them: what follows is not looked at.
+    /// The connection ends after them, so what follows is not inspected.
     Chunks,
     Refused,
 }
@@ -53,7 +54,7 @@ impl Inspector {
         Self { state: State::Head(Vec::new()), limits }
     }
 
-    /// Takes the next bytes, and puts into `out` what may be passed on.
+    /// Takes the next bytes, and puts those into `out` that may be passed on.
     fn take(&mut self, mut bytes: &[u8], out: &mut BytesMut) -> Option<Refusal> {
         while !bytes.is_empty() {
             match &mut self.state {
@@ -96,13 +97,13 @@ impl Inspector {
         None
     }
 
-    /// Whether whole requests came in so far, and nothing else.
+    /// Returns whether only whole requests came in so far.
     fn is_between(&self) -> bool {
         matches!(&self.state, State::Head(held) if held.is_empty())
     }
 }
 
-/// What the requests of a connection and its bytes know of each other.
+/// The state that the requests of a connection and its bytes share.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     refusal: OnceLock<Refusal>,
@@ -115,12 +116,12 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Why the request that stands in for a refused one was refused.
+    /// Returns the refusal, for the request that stands in for a refused head.
     pub(super) fn refusal(&self, method: &Method) -> Option<Refusal> {
         self.refusal.get().copied().filter(|_| method.as_str() == "REFUSED")
     }
 
-    /// Resolves when the client sends no more: a stream to it has nobody to wait for.
+    /// Resolves when the client has closed its sending half, after which a stream has no reader.
     pub(super) fn hung_up(&self) -> WaitForCancellationFutureOwned {
         self.hung_up.clone().cancelled_owned()
     }
@@ -129,7 +130,7 @@ impl Exchange {
         self.arrived.store(true, Ordering::Release);
     }
 
-    /// A request is being answered until what this returns is dropped.
+    /// Begins a request, which is being answered until the value is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Answering {
         self.arrived.store(false, Ordering::Release);
         self.answering.store(true, Ordering::Release);
@@ -137,24 +138,24 @@ impl Exchange {
     }
 }
 
-/// An answer that is under way.
+/// An answer in progress.
 #[derive(Debug)]
 pub(super) struct Answering(Arc<Exchange>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
         self.0.answering.store(false, Ordering::Release);
-        // The end of the input may have been held back for it.
+        // The end of the input may have been held back until now.
         self.0.reader.wake();
     }
 }
 
-/// A connection whose incoming bytes are looked at.
+/// A connection whose incoming bytes are inspected.
 pub(super) struct Watched<T> {
     inner: T,
     inspector: Inspector,
     exchange: Arc<Exchange>,
-    /// What hyper may read next.
+    /// Bytes that hyper may read.
     passed: BytesMut,
     ended: bool,
     drain: CancellationToken,
@@ -162,7 +163,7 @@ pub(super) struct Watched<T> {
 }
 
 impl<T> Watched<T> {
-    /// `drain` ends the patience with clients that go on sending.
+    /// Wraps a connection. `drain` ends the wait for refused clients that go on sending.
     pub(super) fn new(
         inner: T,
         limits: HeadLimits,
@@ -181,7 +182,7 @@ impl<T> Watched<T> {
         (watched, exchange)
     }
 
-    /// Whether everything was read that the client sent so far, as far as we know.
+    /// Returns whether everything has been read that the client sent so far, as far as is known.
     fn is_drained(&self) -> bool {
         self.ended
             || self.inspector.is_between()
@@ -189,8 +190,8 @@ impl<T> Watched<T> {
                 && self.exchange.arrived.load(Ordering::Acquire)
     }
 
-    /// Whether the end of the input is to be kept from hyper, which takes it for the end of
-    /// the connection: the request has arrived as a whole, and its answer is under way.
+    /// Returns whether to keep the end of the input from hyper, which takes it for the end of the
+    /// connection: the whole request has arrived, and its answer is in progress.
     fn holds_end(&self) -> bool {
         self.exchange.answering.load(Ordering::Acquire)
             && (self.inspector.is_between() || self.exchange.arrived.load(Ordering::Acquire))
@@ -205,7 +206,7 @@ impl<T: AsyncRead + Unpin> Watched<T> {
         ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer))?;
         let fresh = buffer.filled();
         if let Some(refusal) = self.inspector.take(fresh, &mut self.passed) {
-            // There is at most one: what follows it is not looked at.
+            // There is at most one, because what follows it is not inspected.
             let _ = self.exchange.refusal.set(refusal);
         }
         Poll::Ready(Ok(fresh.len()))
@@ -263,8 +264,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
-    /// Ends the sending half, then reads on for a while what the client still sends: a
-    /// connection that is closed over unread bytes is reset, and the answer is lost with it.
+    /// Ends the sending half, then reads what the client still sends for a while: a connection that
+    /// is closed over unread bytes is reset, and the answer is lost with it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.lingering.is_none() {
@@ -287,7 +288,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 }
 
 impl<T: AsyncRead + Unpin> Watched<T> {
-    /// Reads once and forgets it; false at the end, and when there was enough of it.
+    /// Reads once and discards it. Returns false at the end, and after too much.
     fn inner_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.ended {
             return Poll::Ready(false);
@@ -302,7 +303,7 @@ impl<T: AsyncRead + Unpin> Watched<T> {
     }
 }
 
-/// The patience with a client that goes on sending.
+/// The wait for a refused client that goes on sending.
 struct Lingering {
     silent: Pin<Box<Sleep>>,
     until: Instant,
@@ -318,7 +319,7 @@ impl Lingering {
         }
     }
 
-    /// More came; whether there may be more.
+    /// Notes that bytes came, and returns whether more may come.
     fn heard(mut self: Pin<&mut Self>) -> bool {
         let now = Instant::now();
         let until = later(now, LINGER_SILENT).min(self.until);

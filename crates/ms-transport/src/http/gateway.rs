@@ -16,43 +16,32 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::accept::HttpService;
-use super::admission::Admission;
+use super::admission::{Admission, Gate};
 use super::bind::{Access, Bind, BindError};
 use super::limits::HttpLimits;
 
 pub use ms_net::Drained;
 
-/// How long requests in progress may take when the gateway is stopped without a [`Drain`].
+/// Time for requests in progress when the gateway is stopped without a [`Drain`].
 const STOP_WITHIN: Duration = Duration::from_secs(4);
 
-/// Whether requests that do work are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// Bound, and answering health only: the node is starting.
-    Starting,
-    /// Taking work.
-    Serving,
-    /// Finishing what is in hand, taking nothing new.
-    Draining,
-}
-
-/// What the gateway and its requests share: limits, and who may come in.
+/// The state that the gateway shares with its requests.
 pub(super) struct Shared {
     pub(super) access: Access,
     pub(super) limits: HttpLimits,
     pub(super) room: Semaphore,
     pub(super) streams: Arc<Semaphore>,
-    /// Streams end when this is told to drain; others finish.
+    /// Its drain ends streams; other requests finish.
     pub(super) stop: Stop,
     admission: Option<Arc<dyn Admission>>,
     kept: Arc<Kept>,
 }
 
-/// What outlives an incarnation of the gateway.
+/// The state that outlives an incarnation of the gateway.
 #[derive(Debug, Default)]
 struct Kept {
     gate: AtomicU8,
-    /// The port that was given for port 0; zero before.
+    /// The port that was bound for port 0; zero before.
     port: AtomicU16,
     socket: KeptListener<OpenResource>,
 }
@@ -78,7 +67,7 @@ impl Shared {
         }
     }
 
-    /// Lets a request in that does work; it is inside until what this returns is dropped.
+    /// Lets a request in that does work. It is inside until the value is dropped.
     pub(super) fn enter(&self) -> Result<Option<Box<dyn Any + Send + Sync>>, Gate> {
         match self.gate() {
             Gate::Serving => self.admission.as_ref().map(|admission| admission.enter()).transpose(),
@@ -86,7 +75,7 @@ impl Shared {
         }
     }
 
-    /// Resolves when no more work is taken, and no more will be.
+    /// Resolves when no more work will be taken.
     pub(super) async fn closing(&self) {
         let drained = self.stop.drain.cancelled();
         match &self.admission {
@@ -103,11 +92,11 @@ impl Shared {
     }
 }
 
-/// Makes the routes of an incarnation, around what its requests share.
+/// Makes the routes of an incarnation around its shared state.
 type Routes = Arc<dyn Fn(&Arc<Shared>) -> Router + Send + Sync>;
 
-/// What a gateway is made of. Cheap to clone: each incarnation gets its own, and all of them
-/// the same gate and port.
+/// The specification of a gateway. Cheap to clone: each incarnation gets a clone, and all share one
+/// gate and one port.
 #[derive(Clone)]
 pub struct GatewaySpec {
     bind: Bind,
@@ -139,34 +128,33 @@ impl GatewaySpec {
         Ok(Self { bind, limits, admission: None, kept, routes })
     }
 
-    /// The same, taking work as soon as it listens, without waiting for [`Serve`].
+    /// Lets the gateway take work as soon as it listens, without waiting for [`Serve`].
     #[must_use]
     pub fn serving(self) -> Self {
         self.kept.gate.store(Gate::Serving as u8, Ordering::Release);
         self
     }
 
-    /// The same, taking work as `admission` says, without waiting for [`Serve`].
+    /// Lets `admission` decide when the gateway takes work, without waiting for [`Serve`].
     #[must_use]
     pub fn admitted_by(mut self, admission: impl Admission) -> Self {
         self.admission = Some(Arc::new(admission));
         self.serving()
     }
 
-    /// Closes its listening socket, whatever became of its actor: the kernel refuses
-    /// connections from now on. Those that are open live on.
+    /// Closes its listening socket, even when its actor hangs: the kernel refuses connections from
+    /// now on. Open ones live on.
     pub fn close(&self) {
         self.kept.socket.close();
     }
 
-    /// Whether its socket listens.
+    /// Returns whether its socket listens.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.kept.socket.is_open()
     }
 
-    /// Where it listens: the address it was given, with the port that a port of 0 came to once
-    /// it is bound.
+    /// Returns the address it listens on, with the real port in place of port 0 once it is bound.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         let mut addr = self.bind.addr;
@@ -180,11 +168,10 @@ impl GatewaySpec {
 
 /// An HTTP listener under supervision.
 ///
-/// Its start is done when the address is bound; it answers 503 (but for health) until
-/// [`Serve`]. The socket is the spec's: a life after a crash, or after one whose thread was
-/// abandoned, goes on listening on it, with the gate it had. An orderly stop closes the
-/// socket; a life after that binds the same port again (that which a port of 0 came to,
-/// too).
+/// Its start is done when the address is bound. Until [`Serve`] it answers 503, except to probes. The
+/// socket belongs to the spec: an incarnation after a crash, or after one whose thread was abandoned,
+/// goes on listening on it with the same gate. An orderly stop closes the socket, and the next
+/// incarnation binds the same port again (also the one that was bound for port 0).
 pub struct HttpGateway {
     spec: GatewaySpec,
     shared: Arc<Shared>,
@@ -194,7 +181,7 @@ pub struct HttpGateway {
 }
 
 impl HttpGateway {
-    /// A gateway that will listen as `spec` says.
+    /// Creates a gateway from its specification.
     #[must_use]
     pub fn new(spec: GatewaySpec) -> Self {
         let shared = Arc::new(Shared::new(&spec));
@@ -202,7 +189,7 @@ impl HttpGateway {
         Self { spec, shared, open, at: None, stopping: false }
     }
 
-    /// Where it listens, and what it has in hand: for inspectors.
+    /// Returns its address, gate and number of connections, for inspection.
     #[must_use]
     pub fn view(&self) -> StateValue {
         let at = self.at.map(|at| StateValue::from(at.to_string()));
@@ -222,13 +209,13 @@ impl HttpGateway {
         let granted = limits.of_listener();
         let service = Arc::new(HttpService { app, limits });
         let taking = ms_net::accept(listener, service, granted, self.open.clone());
-        // As a future of the actor: a panic in it is the actor's, and its supervisor's to mend.
+        // A future of the actor, so that a panic in it crashes the actor and its supervisor restarts it.
         ctx.spawn(wrap_future::<_, Self>(taking));
         tracing::info!(%at, "listening");
         Ok(())
     }
 
-    /// Takes no more, ends streams, and resolves when every request in hand is answered or the
+    /// Takes no more, ends streams, and resolves when every request in progress is answered or the
     /// time is over; what is left then is cut.
     fn drain(&mut self, within: Duration) -> impl Future<Output = Drained> + 'static {
         self.spec.kept.socket.close();
@@ -244,6 +231,7 @@ impl Actor for HttpGateway {
         let open = ctx.node().resources().clone();
         let list = move |at| open.open(format!("listener at {at}"));
         let binding = wrap_future::<_, Self>(async move { kept.socket.listen(addr, list).await });
+        // Nothing else is handled before, so that the start is done when the address is bound.
         ctx.wait(binding.map(move |bound, gateway, ctx| {
             if let Err(source) = bound.and_then(|listener| gateway.listen(listener, ctx)) {
                 ctx.fail(BindError::Listen { addr, source });
@@ -256,6 +244,7 @@ impl Actor for HttpGateway {
         if self.stopping || self.open.is_empty() {
             return Running::Stop;
         }
+        // The actor runs on until its connections are drained, and then stops for good.
         self.stopping = true;
         let drained = wrap_future::<_, Self>(self.drain(STOP_WITHIN));
         ctx.spawn(drained.map(|_, _, ctx| ctx.stop()));
@@ -264,26 +253,26 @@ impl Actor for HttpGateway {
 }
 
 impl Drop for HttpGateway {
-    /// However it ended, its connections do not outlive it.
+    /// Cuts its connections, which do not outlive it however it ended.
     fn drop(&mut self) {
         self.open.cut();
     }
 }
 
-/// Begin to take work: the node is up.
+/// Lets the gateway take work, because the node is up.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Serve;
 
-/// Take no more work and finish what is in hand within this time.
+/// Lets the gateway take no more work and finish requests in progress within this time.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Drained")]
 pub struct Drain {
-    /// How long requests in progress may take.
+    /// Time for requests in progress.
     pub within: Duration,
 }
 
-/// Where it listens; `None` before its start is done.
+/// Asks for the address it listens on; `None` before its start is done.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Option<SocketAddr>")]
 pub struct LocalAddr;
@@ -300,7 +289,7 @@ impl Handler<Serve> for HttpGateway {
 impl Handler<Drain> for HttpGateway {
     type Result = ResponseFuture<Drained>;
     fn handle(&mut self, Drain { within }: Drain, _: &mut Self::Context) -> Self::Result {
-        // For all lives to come: one that is only stopped serves again when it is back.
+        // Unlike a stop, after which it serves again, this holds for all incarnations to come.
         self.shared.set(Gate::Draining);
         Box::pin(self.drain(within))
     }

@@ -1,8 +1,8 @@
-//! What every request passes before it reaches its handler.
+//! The checks that every request passes before it reaches its handler.
 //!
-//! From the outside in: heads that are refused as they are, header fields that contradict each
-//! other, who asks and from where, whether the node takes work, room, time. Health and metrics need no credentials and
-//! are answered while the node starts and drains.
+//! In this order: refused heads, header fields that contradict each other, credentials and origin,
+//! the gate of the node, room, time. Health and metrics need no credentials and are answered while
+//! the node starts and drains.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,21 +15,22 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::accept::Peer;
+use super::admission::Gate;
 use super::asker::Pass;
 use super::bind::Access;
 use super::framing::Exchange;
-use super::gateway::{Gate, Shared};
+use super::gateway::Shared;
 use super::problem::{
     FOREIGN, MALFORMED_REQUEST, NOT_SERVING, OVERLOADED, Problem, TIMED_OUT, UNAUTHENTICATED,
 };
 use super::trace::Traced;
 
-/// Joins a request, its answer and the log.
+/// The header that joins a request, its answer and the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id of a caller's that is taken over.
+/// Longest id of a caller that is kept.
 const REQUEST_ID_MAX: usize = 64;
-/// Header fields with one value. A second one is refused: a proxy in front may have looked at
-/// the other.
+/// Header fields with one value. A second is refused, because a proxy in front may have checked the
+/// other one.
 static SINGLE: [HeaderName; 7] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
@@ -39,10 +40,10 @@ static SINGLE: [HeaderName; 7] = [
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
 ];
-/// When a caller that was turned away for lack of room may come again.
+/// Delay before a caller that was refused for lack of room tries again.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
-/// Middleware for the whole of a listener.
+/// Guards a whole listener, as its middleware.
 pub(super) async fn pass(
     State(shared): State<Arc<Shared>>,
     mut request: Request,
@@ -77,7 +78,7 @@ pub(super) async fn pass(
     trace.tell(headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if close {
-        // RFC 9112, 6.1: what follows a chunked body of unknown making is not trusted.
+        // RFC 9112, 6.1: what follows a chunked body is not trusted, because a proxy may have seen another end.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     count(&method, route, response.status().as_u16(), began.elapsed());
@@ -88,7 +89,7 @@ async fn admit(shared: &Shared, mut request: Request, next: Next, route: &str) -
     if let Err(problem) = framing(&request) {
         return problem.into_response();
     }
-    // Asked for by probes that have no credentials and must see a node that does not serve.
+    // For probes, which have no credentials and must see a node that does not serve.
     if route.starts_with("/health/") || route == "/metrics" {
         return next.run(request).await;
     }
@@ -99,12 +100,13 @@ async fn admit(shared: &Shared, mut request: Request, next: Next, route: &str) -
         Ok(inside) => Pass::new(inside),
         Err(gate) => return closed(gate).into_response(),
     };
+    // Refused at once: a caller in a queue may have given up before its turn comes.
     let Ok(_room) = shared.room.try_acquire() else {
         return Problem::new(&OVERLOADED, "as many requests as this node takes are in progress")
             .retry_after(COME_AGAIN)
             .into_response();
     };
-    // What goes on without its caller is inside until it is done.
+    // Work that goes on without its caller keeps the request inside until it is done.
     request.extensions_mut().insert(inside);
     let within = shared.limits.body_within.saturating_add(shared.limits.answer_within);
     match tokio::time::timeout(within, next.run(request)).await {
@@ -115,7 +117,7 @@ async fn admit(shared: &Shared, mut request: Request, next: Next, route: &str) -
     }
 }
 
-/// See `head.rs` for what is refused before it comes here.
+/// Refuses a bad head, which `head.rs` has found, and header fields that came twice.
 fn framing(request: &Request) -> Result<(), Problem> {
     let exchange = request.extensions().get::<Arc<Exchange>>();
     if let Some(refusal) = exchange.and_then(|exchange| exchange.refusal(request.method())) {
@@ -134,11 +136,11 @@ fn known(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem>
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     match access {
         Access::Token(token) => match text(header::AUTHORIZATION).and_then(bearer) {
-            Some(shown) if token.admits(shown) => Ok(()),
+            Some(given) if token.admits(given) => Ok(()),
             _ => Err(Problem::new(&UNAUTHENTICATED, "no or a wrong token was shown")),
         },
-        // Without a token a web page that is open on this machine must not be let in: neither by
-        // its own origin, nor by a name of its own that resolves to loopback.
+        // Without a token, a web page that is open on this machine must not get in: neither by its
+        // own origin, nor by a name of its own that resolves to loopback.
         Access::Loopback => {
             let foreign = |what| Err(Problem::new(&FOREIGN, what));
             // An absolute target outranks the Host header (RFC 9112, 3.2.2).
@@ -158,14 +160,14 @@ fn known(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem>
     }
 }
 
-/// The token of an `Authorization: Bearer TOKEN`; the name of a scheme has no case (RFC 9110,
-/// 11.1).
+/// Returns the token of an `Authorization: Bearer TOKEN`. The name of the scheme ignores case (RFC
+/// 9110, 11.1).
 fn bearer(credentials: &str) -> Option<&str> {
     let (scheme, token) = credentials.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
-/// Whether `HOST[:PORT]` names this machine.
+/// Returns whether `HOST[:PORT]` names this machine.
 fn local(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -176,11 +178,11 @@ fn local(authority: &str) -> bool {
 }
 
 fn closed(gate: Gate) -> Problem {
-    let told = match gate {
+    let detail = match gate {
         Gate::Starting => "the node has not finished its start",
         Gate::Serving | Gate::Draining => "the node is stopping",
     };
-    Problem::new(&NOT_SERVING, told).retry_after(COME_AGAIN).closing()
+    Problem::new(&NOT_SERVING, detail).retry_after(COME_AGAIN).closing()
 }
 
 fn request_id(headers: &HeaderMap) -> String {

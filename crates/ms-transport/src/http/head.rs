@@ -1,43 +1,43 @@
-//! Judges the head of a request before anybody acts on it (RFC 9112).
+//! Checks of the head of a request before anything acts on it (RFC 9112).
 //!
-//! Two readers that cut a message apart differently are how a second request is smuggled past a
-//! proxy, and two `Host` lines are how a request reaches another site than it was checked for.
-//! Whatever could be read in two ways is refused here, so that no handler has to think of it.
+//! A second request is smuggled past a proxy when two readers cut a message apart differently, and two
+//! `Host` lines take a request to another site than it was checked for. Whatever could be read in two
+//! ways is refused here, so that no handler has to consider it.
 
 use axum::http::Uri;
 use axum::http::uri::Authority;
 
 use super::problem::{CODING, HEAD_TOO_LARGE, MALFORMED_REQUEST, Problem, VERSION};
 
-/// Most header lines that can be read; [`super::HttpLimits::header_lines`] may ask for fewer.
+/// Most header lines that can be read; [`super::HttpLimits::header_lines`] may set fewer.
 const LINES_MAX: usize = 128;
 
-/// How much of a head is read at most.
+/// The bounds of a head.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HeadLimits {
     pub(super) bytes: usize,
     pub(super) lines: usize,
 }
 
-/// How the end of a body is found.
+/// The way the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyLength {
     Known(u64),
     Chunked,
 }
 
-/// What is known of a head so far.
+/// The verdict on the bytes of a head so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judged {
     /// More bytes are needed.
     Partial,
-    /// It is well-formed, and so many bytes long.
+    /// It is well-formed, and this many bytes long.
     Whole { bytes: usize, body: BodyLength },
-    /// It is not to be acted on, nor is anything behind it.
+    /// It must not be acted on, nor anything behind it.
     Refused(Refusal),
 }
 
-/// Why a head is refused.
+/// The reason why a head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     Malformed(&'static str),
@@ -47,8 +47,8 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// What the caller is told. The connection ends with it: where the next request begins
-    /// is not known.
+    /// Returns the answer to the caller. It ends the connection, because nobody knows where the next
+    /// request begins.
     pub(super) fn problem(self) -> Problem {
         let problem = match self {
             Self::Malformed(what) => Problem::new(&MALFORMED_REQUEST, what),
@@ -62,7 +62,7 @@ impl Refusal {
     }
 }
 
-/// Judges what stands at the beginning of `input`.
+/// Checks the head at the beginning of `input`.
 pub(super) fn judge(input: &[u8], limits: HeadLimits) -> Judged {
     match parse(input, limits) {
         Ok(Some((bytes, body))) => Judged::Whole { bytes, body },
@@ -104,7 +104,7 @@ impl Head<'_, '_, '_> {
         named.map(|header| header.value)
     }
 
-    /// The one value of a header; more than one is refused with `twice`.
+    /// Returns the one value of a header, and refuses more than one with `twice`.
     fn one(&self, name: &'static str, twice: &'static str) -> Result<Option<&[u8]>, Refusal> {
         let mut values = self.values(name);
         let first = values.next();
@@ -118,7 +118,7 @@ impl Head<'_, '_, '_> {
         self.request.version == Some(1)
     }
 
-    /// RFC 9112, 3.2: one `Host`, of this form, and not at odds with the target.
+    /// Checks that there is one `Host`, well-formed and not at odds with the target (RFC 9112, 3.2).
     fn host(&self) -> Result<(), Refusal> {
         let bad = Refusal::Malformed("the Host header is not a name or address with a port");
         let target = self.request.path.unwrap_or_default();
@@ -131,7 +131,7 @@ impl Head<'_, '_, '_> {
             }
             None => return Ok(()),
         };
-        // An empty one is allowed by the grammar; it names nobody.
+        // The grammar allows an empty one, which names nobody.
         if !host.is_empty() && (host.contains('@') || host.parse::<Authority>().is_err()) {
             return Err(bad);
         }
@@ -144,7 +144,7 @@ impl Head<'_, '_, '_> {
         }
     }
 
-    /// RFC 9112, 6.1 to 6.3.
+    /// Returns how the body ends (RFC 9112, 6.1 to 6.3).
     fn body(&self) -> Result<BodyLength, Refusal> {
         let length = self.one("content-length", "there is more than one Content-Length header")?;
         let mut codings = self.values("transfer-encoding");
@@ -168,7 +168,7 @@ impl Head<'_, '_, '_> {
     }
 }
 
-/// Digits alone: a sign, a space or a list is no length.
+/// Reads digits alone: a sign, a space or a list is no length.
 fn number(text: &[u8]) -> Option<u64> {
     let text = text.trim_ascii();
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
@@ -238,9 +238,9 @@ mod tests {
             (format!("{post}{}", "X: y\r\n".repeat(10).trim_end()), 431, "header lines"),
             (format!("{post}X: {}", "y".repeat(1_024)), 431, "longer"),
         ] {
-            let (found, told) = why(&head);
-            assert_eq!(found, status, "{head:?}: {told}");
-            assert!(told.contains(hint), "{head:?}: {told}");
+            let (found, detail) = why(&head);
+            assert_eq!(found, status, "{head:?}: {detail}");
+            assert!(detail.contains(hint), "{head:?}: {detail}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! `/health/startup`, `/health/live`, `/health/ready`: what Kubernetes asks.
+//! `/health/startup`, `/health/live`, `/health/ready`: the probes of Kubernetes.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,8 +7,8 @@ use ms_ops::ops::{Probe, ProbeKind};
 use ms_ops::views::HealthAnswer;
 use utoipa::ToSchema;
 
+use super::admission::Gate;
 use super::asker::{Asker, Routes};
-use super::gateway::Gate;
 use super::problem::Problem;
 
 /// What is known of the health of the node and its components.
@@ -38,7 +38,7 @@ pub(super) async fn live(asker: Asker) -> Result<Response, Problem> {
               (status = 503, description = "starting, unhealthy or stopping", body = ReportSchema)))]
 pub(super) async fn ready(State(routes): State<Routes>, asker: Asker) -> Result<Response, Problem> {
     let mut found = asker.ask(Probe { probe: ProbeKind::Readiness }).await?;
-    // Whatever the checks say: a node that takes no work is not ready for any.
+    // A node that takes no work is not ready for any, whatever its checks report.
     found.ok &= routes.shared.gate() == Gate::Serving;
     Ok(answer(found))
 }

@@ -1,8 +1,8 @@
-//! What one listener grants at most.
+//! The limits of one listener.
 
 use std::time::Duration;
 
-/// The limits of an HTTP listener. Each has a default that a small node can bear.
+/// The limits of an HTTP listener. The defaults suit a small node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpLimits {
     /// Connections open at a time; more wait in the kernel's queue until one closes.

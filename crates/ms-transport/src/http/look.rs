@@ -1,4 +1,4 @@
-//! `/api/v1/tree`, `/api/v1/services` and `/api/v1/resources`: the running node, read-only.
+//! `/api/v1/tree`, `/api/v1/services` and `/api/v1/resources`: read-only views of the running node.
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
@@ -16,7 +16,7 @@ use super::asker::Asker;
 use super::problem::{BAD_PARAMETER, Problem, ProblemDetails};
 use super::query::NoQuery;
 
-/// Deepest tree that is answered at once.
+/// Deepest tree that may be asked for.
 const DEPTH_MAX: usize = 64;
 
 /// The tree. Its nodes are as `data` of `msctl tree --json` has them.
@@ -62,7 +62,7 @@ pub(super) async fn tree(
     Ok(axum::Json(answer).into_response())
 }
 
-/// What is open.
+/// The open resources of the node.
 #[derive(ToSchema)]
 #[schema(as = OpenResources)]
 #[allow(dead_code, reason = "described, never made: the values are ms-ops's")]
@@ -103,7 +103,7 @@ struct ServiceSchema {
     groups: Vec<String>,
 }
 
-/// What can be asked for.
+/// The parameters of a list of services.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -113,7 +113,7 @@ pub(super) struct ServiceQuery {
     prefix: String,
 }
 
-/// The names and services of the registry and who has them, sorted.
+/// The names and services of the registry with their holders, sorted.
 #[utoipa::path(get, path = "/api/v1/services", tag = "node", params(ServiceQuery),
     responses((status = 200, body = Vec<ServiceSchema>)))]
 pub(super) async fn services(

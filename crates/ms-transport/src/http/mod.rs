@@ -1,4 +1,4 @@
-//! The HTTP API: routes, their document, and how they are put together.
+//! The HTTP API: its routes, their document, and the layers around them.
 
 mod accept;
 mod admission;
@@ -14,7 +14,7 @@ mod gateway;
 mod guard;
 mod head;
 mod health;
-mod integration;
+mod interactions;
 mod limits;
 mod look;
 mod ops;
@@ -25,7 +25,6 @@ mod schema;
 mod tasks;
 mod trace;
 
-use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -34,18 +33,16 @@ use axum::http::{Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use ms_actor::{EventSource, Node};
-use ms_core::task::TaskTransition;
 use ms_ops::Desk;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use admission::{Admission, Closed};
+pub use admission::{Admission, Closed, Gate};
 pub use bind::{AUTH_KEY, Access, Bind, BindError, TLS_KEY, Token};
 pub use client::{ClientError, HttpClient, Incoming, Outgoing};
-pub use gateway::{Drain, Drained, Gate, GatewaySpec, HttpGateway, LocalAddr, Serve};
+pub use gateway::{Drain, Drained, GatewaySpec, HttpGateway, LocalAddr, Serve};
 pub use limits::HttpLimits;
 
 use asker::Routes;
@@ -54,31 +51,26 @@ use problem::{INTERNAL, METHOD, NO_SUCH_PATH, Problem};
 
 /// Port of the API unless configured otherwise.
 pub const API_PORT: u16 = 8080;
-/// Port of metrics and of health for probes that must not queue behind the API.
+/// Port of metrics and of health, for probes that must not queue behind the API.
 pub const ADMIN_PORT: u16 = 9090;
 
-/// What the API is an API of.
-#[derive(Clone)]
+/// The API of a node.
+#[derive(Debug, Clone)]
 pub struct Api {
-    /// The node, for its events.
-    pub node: Node,
-    /// What happens to tasks, where their store tells of it.
-    pub task_events: Option<EventSource<TaskTransition>>,
-    /// The way to every operation on it.
-    pub desk: Desk,
-}
-
-impl fmt::Debug for Api {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api").field("node", &self.node).finish_non_exhaustive()
-    }
+    desk: Desk,
 }
 
 impl Api {
-    /// A gateway for the whole API.
+    /// Creates the API of the node with this desk.
+    #[must_use]
+    pub const fn new(desk: Desk) -> Self {
+        Self { desk }
+    }
+
+    /// Returns a gateway for the whole API.
     ///
     /// # Errors
-    /// [`BindError::Open`] when others can reach the address and are not asked who they are.
+    /// [`BindError::Open`] when others can reach the address and no credentials are asked for.
     pub fn gateway(self, bind: Bind, limits: HttpLimits) -> Result<GatewaySpec, BindError> {
         GatewaySpec::new(bind, limits, move |shared| self.routes(shared))
     }
@@ -87,6 +79,7 @@ impl Api {
         let (router, mut document) = self.documented(shared).split_for_parts();
         ops::describe(&mut document, self.desk.table());
         document::complete(&mut document, &shared.access);
+        // Written once, because it is the same for every request.
         let document = document.to_pretty_json().unwrap_or_default();
         let document = axum::body::Bytes::from(document);
         let serve = move || {
@@ -98,12 +91,6 @@ impl Api {
 
     fn documented(&self, shared: &Arc<Shared>) -> OpenApiRouter {
         let routes = Routes { shared: Arc::clone(shared), desk: self.desk.clone() };
-        let events = events::Events {
-            shared: Arc::clone(shared),
-            node: self.node.clone(),
-            tasks: self.task_events.clone(),
-        };
-        let events = OpenApiRouter::new().routes(routes!(events::events)).with_state(events);
         OpenApiRouter::with_openapi(Document::openapi())
             .routes(routes!(tasks::submit, tasks::list))
             .routes(routes!(tasks::submit_batch))
@@ -116,19 +103,19 @@ impl Api {
             .routes(routes!(look::tree))
             .routes(routes!(look::services))
             .routes(routes!(look::resources))
-            .routes(routes!(integration::integration))
+            .routes(routes!(interactions::interactions))
+            .routes(routes!(events::events))
             .route(ops::PATH, post(ops::call))
             .merge(health_routes())
             .with_state(routes)
-            .merge(events)
     }
 }
 
-/// A gateway for metrics and health alone, on a port of its own: it answers while the API has
-/// no room. `metrics` renders the page in Prometheus' text format.
+/// Returns a gateway for metrics and health alone, on a port of its own, where it answers while the API
+/// has no room. `metrics` renders the page in Prometheus' text format.
 ///
 /// # Errors
-/// As [`Api::gateway`].
+/// Those of [`Api::gateway`].
 pub fn admin_gateway(
     bind: Bind,
     limits: HttpLimits,
@@ -154,7 +141,7 @@ fn health_routes() -> OpenApiRouter<Routes> {
         .routes(routes!(health::ready))
 }
 
-/// What every listener has around its routes, from the inside out.
+/// Adds the layers that every listener has around its routes.
 fn finish(router: Router, shared: &Arc<Shared>) -> Router {
     router
         .fallback(async |OriginalUri(uri): OriginalUri| {
@@ -167,7 +154,7 @@ fn finish(router: Router, shared: &Arc<Shared>) -> Router {
         .layer(from_fn_with_state(Arc::clone(shared), guard::pass))
 }
 
-/// A handler of ours panicked: the request is lost, the connection and the gateway go on.
+/// Answers for a handler that panicked: the request is lost, the connection and the gateway go on.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler of the API panicked");
     Problem::new(&INTERNAL, "the handler of this request failed").into_response()

@@ -1,7 +1,7 @@
 //! `POST /api/v1/ops/NAME`: every operation of the node by its name.
 //!
-//! The body has its fields, the answer is its answer. Nothing here knows an operation: the routes,
-//! and what the document says of them, are made from the table of the desk.
+//! The body has the fields of the operation, and the answer is its answer. Nothing here knows an
+//! operation: the paths of the document are made from the table of the desk.
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -19,7 +19,7 @@ use super::query::NoQuery;
 use super::routes::{ROUTES, Route};
 use super::tasks::without_key;
 
-/// Where operations are asked for by name.
+/// The path of operations by name.
 pub(super) const PATH: &str = "/api/v1/ops/{name}";
 
 /// Asks for an operation.
@@ -30,7 +30,10 @@ pub(super) async fn call(
     headers: HeaderMap,
     Json(fields): Json<Value>,
 ) -> Result<Response, Problem> {
-    without_key(&headers, "not taken here; a task may have one in its body")?;
+    without_key(
+        &headers,
+        "not taken here; a task may have one in its body, and a steering a `request_id`",
+    )?;
     let Path(name) = name.map_err(|error| Problem::new(&NO_SUCH_PATH, error.body_text()))?;
     let answer = asker.ask_named(&name, fields).await?;
     let mut body = Vec::new();
@@ -41,7 +44,7 @@ pub(super) async fn call(
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// Adds every operation to a document, and to each route which operation it is.
+/// Adds every operation to a document, and to each route the name of its operation.
 pub(super) fn describe(document: &mut OpenApi, table: &Table) {
     for Route { method, path, operation } in ROUTES {
         let Some(item) = document.paths.paths.get_mut(*path) else { continue };
@@ -51,7 +54,7 @@ pub(super) fn describe(document: &mut OpenApi, table: &Table) {
             described.extensions.get_or_insert_default().merge(name);
         }
     }
-    // What goes on has no answer that ends: `GET /api/v1/events` has a route of its own.
+    // Operations that go on have no single answer: `GET /api/v1/events` is a route of its own.
     for row in table.rows().filter(|row| row.kind != OpKind::Watch) {
         match serde_json::from_value::<PathItem>(item(row)) {
             Ok(item) => drop(document.paths.paths.insert(PATH.replace("{name}", row.name), item)),
@@ -60,7 +63,7 @@ pub(super) fn describe(document: &mut OpenApi, table: &Table) {
     }
 }
 
-/// The document of one operation.
+/// Makes the document of one operation.
 fn item(row: &Row) -> Value {
     let problem = |why: &str| {
         let schema = json!({ "$ref": "#/components/schemas/Problem" });

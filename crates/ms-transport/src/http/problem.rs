@@ -1,4 +1,4 @@
-//! What a caller is told when a request is not carried out: problem details (RFC 9457).
+//! Problems: the answers to requests that are not carried out (problem details, RFC 9457).
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ pub(super) use ms_ops::codes::problem::{
 /// The media type of a [`Problem`].
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Why a request was not carried out, and what to do about it.
+/// The reason why a request was not carried out, and advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     sort: &'static Sort,
     detail: String,
     errors: Vec<FieldError>,
-    /// What to do, where the sort's own advice does not fit.
+    /// Advice, where that of the sort does not fit.
     next: Option<&'static str>,
     after: Answering,
 }
@@ -63,7 +63,7 @@ pub(super) struct FieldError {
     pub(super) detail: String,
 }
 
-/// What the answer says beside the problem itself.
+/// The headers of an answer beside the problem itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Answering {
     retry_after: Option<Duration>,
@@ -71,7 +71,7 @@ struct Answering {
 }
 
 impl Problem {
-    /// A problem of this sort; `detail` says what happened this time.
+    /// Creates a problem of this sort; `detail` says what happened this time.
     #[must_use]
     pub(super) fn new(sort: &'static Sort, detail: impl Into<String>) -> Self {
         let (detail, after) = (detail.into(), Answering::default());
@@ -94,28 +94,28 @@ impl Problem {
         }
     }
 
-    /// The same with a mistake at a place of the body.
+    /// Adds a mistake at a place of the body.
     #[must_use]
     pub(super) fn at(mut self, at: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError { at: at.into(), detail: detail.into() });
         self
     }
 
-    /// The same with advice of its own.
+    /// Sets advice of its own.
     #[must_use]
     pub(super) const fn next(mut self, next: &'static str) -> Self {
         self.next = Some(next);
         self
     }
 
-    /// The same, saying when to try again (in whole seconds, at least one).
+    /// Sets the delay before another try (in whole seconds, at least one).
     #[must_use]
     pub(super) const fn retry_after(mut self, delay: Duration) -> Self {
         self.after.retry_after = Some(delay);
         self
     }
 
-    /// The same, closing the connection: what else is on it cannot be trusted or is too long.
+    /// Closes the connection after the answer, because the rest on it cannot be trusted or is too long.
     #[must_use]
     pub(super) const fn closing(mut self) -> Self {
         self.after.close = true;
@@ -123,7 +123,7 @@ impl Problem {
     }
 }
 
-/// As it is sent, for the answers of a batch.
+/// Writes it as it is sent, for the answers of a batch.
 impl Serialize for Problem {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.details().serialize(serializer)
@@ -152,11 +152,10 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Each caller is told; the log would say the same for all of them.
+/// Bounds the log: each caller gets the answer, and the log would repeat it for all of them.
 static FAILED: LogLimit = LogLimit::new(Duration::from_secs(10));
 
-/// What the desk says, in the words for callers that are not the operator. The causes of a failure
-/// are for the log.
+/// Keeps the wording for callers who are not the operator. Causes go to the log.
 impl From<OpError> for Problem {
     fn from(error: OpError) -> Self {
         if let (Kind::Internal, Some(cause)) = (error.kind(), &error.source)

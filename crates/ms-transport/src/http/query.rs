@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 
 use super::problem::{BAD_PARAMETER, Problem};
 
-/// Refuses a request with a query: what is asked for there would have no effect.
+/// Refuses a request with a query, which would have no effect.
 pub(super) struct NoQuery;
 
 impl<S: Sync> FromRequestParts<S> for NoQuery {
@@ -14,7 +14,7 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match parts.uri.query() {
             None | Some("") => Ok(Self),
-            // It may be long, or secret: what is in it is not said again.
+            // Not repeated in the answer, because it may be long or secret.
             Some(_) => {
                 let (method, path) = (&parts.method, parts.uri.path());
                 let what = format!("{method} {path} takes no parameters after `?`");

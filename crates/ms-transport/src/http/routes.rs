@@ -1,4 +1,4 @@
-//! Which operation each route is.
+//! The operation of each route.
 
 /// A route and its operation.
 pub(super) struct Route {
@@ -9,8 +9,8 @@ pub(super) struct Route {
 
 macro_rules! routes {
     ($($method:literal $path:literal => $operation:literal;)*) => {
-        /// Every route of the API that has a path of its own. All operations have one more, by
-        /// their name: see `ops.rs`.
+        /// The routes of the API with paths of their own. Every operation has one more, by its
+        /// name: see `ops.rs`.
         pub(super) const ROUTES: &[Route] = &[
             $(Route { method: $method, path: $path, operation: $operation }),*
         ];

@@ -1,5 +1,5 @@
-//! The shapes of tasks for the OpenAPI document. `ms-core` owns the types themselves and knows
-//! nothing of HTTP; a test keeps these beside them from drifting.
+//! The shapes of tasks for the OpenAPI document. `ms-core` owns the types and knows nothing of HTTP; a
+//! test keeps these shapes in step with them.
 
 #![allow(dead_code, reason = "described, never made: the values are ms-core's")]
 

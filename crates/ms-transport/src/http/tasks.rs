@@ -1,4 +1,4 @@
-//! `/api/v1/tasks`: submit, look, list, cancel, try again.
+//! `/api/v1/tasks`: submits, reads, lists, cancels and retries durable tasks.
 
 use axum::Extension;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -27,15 +27,15 @@ use super::schema::{
 };
 use super::trace::Traced;
 
-/// Says that an idempotency key was known: the answer is that of the first request.
+/// The header that marks the answer to a repeat, which is that of the first request.
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// The header that names a request.
+/// The header with the idempotency key of a request.
 static KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// What a caller may do who wants a batch that can be sent again.
+/// Advice for a caller who wants to be able to send a batch again.
 const KEY_OF_EACH: &str =
     "leave the header out; each task of a batch may have its own `idempotency_key` in the body";
 
-/// An id out of the path, not looked at yet: see [`task_id`].
+/// An id from the path, not yet parsed: see [`task_id`].
 pub(super) type Id = Result<Path<String>, PathRejection>;
 
 /// Takes a task. The answer is 201 only when the task is on disk: it then survives the end of
@@ -79,7 +79,7 @@ pub(super) async fn submit(
     Ok(response)
 }
 
-/// What came of one task of a batch: its id, or why it was refused.
+/// The outcome of one task of a batch: its id, or why it was refused.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Submittal)]
@@ -122,7 +122,7 @@ pub(super) async fn submit_batch(
     Ok((status, axum::Json(answers.collect::<Vec<_>>())).into_response())
 }
 
-/// A task: where it is in its life, who has it, attempts, timings.
+/// A task: its state, agent, attempts and timings.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
@@ -130,19 +130,19 @@ pub(super) async fn get(asker: Asker, id: Id, _: NoQuery) -> Result<axum::Json<T
     asker.ask(GetTask { id: task_id(id)? }).await.map(axum::Json)
 }
 
-/// How a task ended.
+/// The end of a task.
 #[derive(ToSchema)]
 #[schema(as = TaskResult)]
 #[allow(dead_code, reason = "described, never made: the values are ms-ops's")]
 struct TaskResultSchema {
     /// Whether it was completed.
     success: bool,
-    /// How it ended.
+    /// Its state.
     state: StateSchema,
-    /// What the agent made, when it was completed.
+    /// The agent's result, when it was completed.
     #[schema(required = true)]
     output: Option<Value>,
-    /// Why not, otherwise.
+    /// Why it was not, otherwise.
     #[schema(required = true)]
     error: Option<String>,
 }
@@ -160,7 +160,7 @@ pub(super) async fn result(
     asker.ask(TaskOutcome { id: task_id(id)? }).await.map(axum::Json)
 }
 
-/// What a list may be asked for.
+/// The filter and the page of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -204,7 +204,7 @@ pub(super) async fn list(
     asker.ask(ListTasks { filter }).await.map(axum::Json)
 }
 
-/// Gives a task up. An agent that has it is told; its late result is refused.
+/// Cancels a task. An agent that has it is notified; its late result is refused.
 #[utoipa::path(post, path = "/api/v1/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
@@ -213,7 +213,7 @@ pub(super) async fn cancel(
     asker: Asker,
     Steered(id): Steered,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    asker.ask(CancelTask { id, reason: None }).await.map(axum::Json)
+    asker.ask(CancelTask { id, reason: None, request_id: None }).await.map(axum::Json)
 }
 
 /// Tries a task again that failed or is among the dead letters, with all its attempts.
@@ -225,13 +225,13 @@ pub(super) async fn retry(
     asker: Asker,
     Steered(id): Steered,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    asker.ask(RetryTask { id, reason: None }).await.map(axum::Json)
+    asker.ask(RetryTask { id, reason: None, request_id: None }).await.map(axum::Json)
 }
 
-/// The state of the task is what keeps it from being done twice.
+/// The state of the task keeps a cancel or retry from being done twice.
 const NO_KEY: &str = "not taken here, and not needed: sent again, the request is answered with 409";
 
-/// The task that a request without query, key and body steers.
+/// The task of a steering request, which has no query, key or body.
 pub(super) struct Steered(TaskId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Steered {
@@ -245,7 +245,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Steered {
     }
 }
 
-/// An id that is none is as little there as one that is not known.
+/// Parses an id. A malformed one is answered like an unknown one: there is no such task.
 fn task_id(path: Id) -> Result<TaskId, Problem> {
     let none = |what: String| Problem::new(&NOT_FOUND, what);
     let Path(text) = path.map_err(|error| none(error.body_text()))?;
@@ -261,7 +261,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     IdempotencyKey::new(text).map(Some).map_err(|error| bad(&error.to_string()))
 }
 
-/// Refuses a request with an `Idempotency-Key` where there is none: whoever sends one counts on it.
+/// Refuses a request with an `Idempotency-Key` where it has no effect: its sender would rely on it.
 pub(super) fn without_key(headers: &HeaderMap, why: &str) -> Result<(), Problem> {
     match headers.contains_key(&KEY) {
         true => Err(Problem::new(&BAD_PARAMETER, format!("Idempotency-Key: {why}"))),

@@ -1,4 +1,4 @@
-//! The trace of a request: the one its caller names, or one that begins with it.
+//! The trace of a request: that of its caller, or a new one.
 
 use std::num::{NonZeroU64, NonZeroU128};
 
@@ -9,18 +9,17 @@ use uuid::Uuid;
 /// W3C Trace Context; see [`ms_core::traceparent`].
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Where a request is in its trace.
+/// The place of a request in its trace.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traced {
-    /// What the caller said.
+    /// The span of the caller.
     pub(super) caller: Option<TraceContext>,
-    /// The request itself: an operation below the caller's.
+    /// The span of the request, below that of the caller.
     pub(super) own: TraceContext,
 }
 
 impl Traced {
-    /// A header that is none, and one that is there twice, are as if there were none: so the
-    /// specification has it.
+    /// Reads the header. One that is malformed or there twice is ignored, as the specification wants.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut all = headers.get_all(&TRACEPARENT).iter();
         let one = all.next().filter(|_| all.next().is_none());
@@ -33,7 +32,7 @@ impl Traced {
         Self { caller, own }
     }
 
-    /// Tells the caller which operation it was, in which trace.
+    /// Adds the span of the request to an answer.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
         if let Ok(value) = HeaderValue::from_str(&self.own.to_string()) {
             headers.insert(&TRACEPARENT, value);
@@ -41,7 +40,7 @@ impl Traced {
     }
 }
 
-/// A UUID of version 7 is never zero, and its low half is not either: it has the variant.
+/// A UUID of version 7 is never zero, and neither is its low half, which has the variant.
 fn fresh_trace() -> NonZeroU128 {
     NonZeroU128::new(Uuid::now_v7().as_u128()).unwrap_or(NonZeroU128::MIN)
 }

@@ -135,8 +135,8 @@ fn a_token_that_is_asked_for_is_in_the_document_and_probes_are_left_out() {
         let token = Token::new("0123456789abcdef").unwrap();
         let bind = Bind { access: Access::Token(token), ..Bind::loopback(0) };
         let rig = rig_at(bind, HttpLimits::default()).await;
-        let shown = "Authorization: Bearer 0123456789abcdef\r\n";
-        let document = call(rig.addr, "GET", "/api/v1/openapi.json", shown, "").await.json();
+        let token = "Authorization: Bearer 0123456789abcdef\r\n";
+        let document = call(rig.addr, "GET", "/api/v1/openapi.json", token, "").await.json();
         assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
         assert_eq!(document["security"], json!([{ "bearer": [] }]));
         for (path, _, operation) in operations(&document) {

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use common::{Client, get, on_system, request, rig};
 use ms_core::life::Place;
 use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskState, TaskTransition};
+use ms_ops::policy::Policy;
+use ms_ops::{Action, OpError, Principal, Target};
+use ms_runtime::{NodeControl, RunConfig};
 use ms_supervisor::ChildSpec;
 use ms_transport::{Api, Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 /// S2.2-01, S1.3-02, S3.3-01
@@ -39,7 +42,7 @@ fn the_tree_is_answered_whole_or_in_part() {
 
 /// S10.2-02: pairs are a list, for JSON has no pairs as keys; the document has the shape.
 #[test]
-fn integration_metrics_are_answered_and_documented() {
+fn interaction_metrics_are_answered_and_documented() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         let metrics = get(rig.addr, "/api/v1/metrics/integration").await.json();
@@ -141,7 +144,7 @@ fn events_are_streamed_and_resumed_where_they_were_cut() {
 }
 
 #[test]
-fn what_is_lost_of_the_past_is_told_as_a_gap() {
+fn what_is_lost_of_the_past_is_a_gap() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         for _ in 0..20_000 {
@@ -212,7 +215,7 @@ fn events_about_tasks_have_places_of_their_own_and_are_resumed_by_them() {
 }
 
 #[test]
-fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
+fn events_about_tasks_are_filtered_and_lost_ones_are_a_gap() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         publish(&rig, transitions(TaskChange::Submitted, 1, common::KEPT_TASK_EVENTS));
@@ -249,7 +252,7 @@ fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
 /// A place of a life before: what was not seen of it is lost, and it is said; whatever the numbers
 /// are, all that is kept of this life follows.
 #[test]
-fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
+fn a_place_of_another_life_gives_a_gap_and_then_all_that_is_kept() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         publish(&rig, transitions(TaskChange::Submitted, 1, 20));
@@ -257,19 +260,19 @@ fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
         let path = "/api/v1/events?follow=false";
         for place in ["0123456789abcdef.1.12", "0123456789abcdef.999.999", "1.12", "12"] {
             let seen = format!("Last-Event-ID: {place}\r\nConnection: close\r\n");
-            let told = Stream::open_at(rig.addr, path, &seen).await.all().await;
+            let events = Stream::open_at(rig.addr, path, &seen).await.all().await;
             let gaps: Vec<_> =
-                told.iter().filter(|(_, event)| event["restarted"] == true).collect();
+                events.iter().filter(|(_, event)| event["restarted"] == true).collect();
             let kinds: Vec<_> = gaps.iter().map(|(_, event)| &event["event"]).collect();
             assert_eq!(kinds, ["gap", "task_gap"], "{place}");
-            assert_eq!(told[0].1["event"], "gap", "{place}: it comes first");
-            let about_tasks = told.iter().filter(|(_, event)| event["event"] == "task").count();
+            assert_eq!(events[0].1["event"], "gap", "{place}: it comes first");
+            let about_tasks = events.iter().filter(|(_, event)| event["event"] == "task").count();
             assert_eq!(about_tasks, 20, "{place}");
-            let of_node = told
+            let of_node = events
                 .iter()
                 .filter(|(_, event)| event["event"] != "task" && event["restarted"] != true);
             assert_eq!(of_node.count() as u64, kept, "{place}");
-            let last = told.last().unwrap().0;
+            let last = events.last().unwrap().0;
             assert_eq!(last.life, Some(rig.node.life()));
             // From where this life was left, nothing is told twice.
             let seen = format!("Last-Event-ID: {last}\r\nConnection: close\r\n");
@@ -277,9 +280,9 @@ fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
         }
         // The place before everything belongs to every life.
         let seen = "Last-Event-ID: 0.0\r\nConnection: close\r\n";
-        let told = Stream::open_at(rig.addr, path, seen).await.all().await;
-        assert!(told.iter().all(|(_, event)| event["restarted"] != true));
-        assert_eq!(told.len() as u64, kept + 20);
+        let events = Stream::open_at(rig.addr, path, seen).await.all().await;
+        assert!(events.iter().all(|(_, event)| event["restarted"] != true));
+        assert_eq!(events.len() as u64, kept + 20);
     });
 }
 
@@ -287,22 +290,54 @@ fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
 fn without_a_task_store_there_are_no_events_about_tasks() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
-        let api = Api {
-            node: rig.node.clone(),
-            task_events: None,
-            desk: common::desk(&rig.control, &rig.tasks, true),
-        };
+        let control =
+            NodeControl::new(rig.node.clone(), false, RunConfig::new("storeless").exposed);
+        let api = Api::new(common::desk(&control, &rig.tasks, true));
         let spec = api.gateway(Bind::loopback(0), HttpLimits::default()).unwrap().serving();
         let child = ChildSpec::actor("storeless", move || HttpGateway::new(spec.clone()));
         rig.root.as_supervisor().start_child(child).await.unwrap();
         let gateway = rig.root.as_supervisor().get::<HttpGateway>("storeless").await.unwrap();
-        let addr = gateway.ask(LocalAddr).within(common::PATIENCE).await.unwrap().unwrap();
+        let addr = gateway.ask(LocalAddr).within(common::TEST_WITHIN).await.unwrap().unwrap();
         let path = "/api/v1/events?about=tasks&follow=false";
         let seen = "Last-Event-ID: 0\r\nConnection: close\r\n";
         assert_eq!(Stream::open_at(addr, path, seen).await.all().await, []);
         let mut both = Stream::opened(addr, "/api/v1/events", "").await;
         rig.node.publish(ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 });
         assert_eq!(both.event().await.1["event"], "arbiter_wedged");
+    });
+}
+
+/// Permits everything, so that steering of actors is seen over HTTP.
+struct PermitAll;
+
+impl Policy for PermitAll {
+    fn permit(&self, _: &Principal, _: Action, _: &Target<'_>) -> Result<(), OpError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_steering_that_means_another_incarnation_is_a_conflict() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let run = RunConfig::new("permits").desk(|desk| desk.policy(PermitAll));
+        let control = NodeControl::new(rig.node.clone(), false, run.exposed);
+        control.attach(rig.root.as_supervisor().clone());
+        let spec = Api::new(control.desk()).gateway(Bind::loopback(0), HttpLimits::default());
+        let spec = spec.unwrap().serving();
+        let child = ChildSpec::actor("steered", move || HttpGateway::new(spec.clone()));
+        rig.root.as_supervisor().start_child(child).await.unwrap();
+        let gateway = rig.root.as_supervisor().get::<HttpGateway>("steered").await.unwrap();
+        let addr = gateway.ask(LocalAddr).within(common::TEST_WITHIN).await.unwrap().unwrap();
+        let count = async |incarnation: Value| {
+            let body = json!({ "path": "/root/http", "on": true, "incarnation": incarnation });
+            common::post(addr, "/api/v1/ops/actors.count", &body.to_string()).await
+        };
+        assert_eq!(count(json!(1)).await.status, 200);
+        assert_eq!(count(Value::Null).await.status, 200, "whichever lives");
+        let other = count(json!(7)).await;
+        assert_eq!((other.status, other.code().as_str()), (409, "conflict"));
+        assert!(other.body.contains("/root/http is #1 now, and #7 was meant"), "{other:?}");
     });
 }
 
@@ -323,8 +358,8 @@ fn streams_are_bounded_and_end_with_the_drain() {
             }
         };
         stream.next().await;
-        let drain = ms_transport::Drain { within: common::PATIENCE };
-        let drained = rig.gateway.ask(drain).within(common::PATIENCE).await.unwrap();
+        let drain = ms_transport::Drain { within: common::TEST_WITHIN };
+        let drained = rig.gateway.ask(drain).within(common::TEST_WITHIN).await.unwrap();
         assert_eq!(drained.cut, 0);
         stream.0.rest().await;
     });
@@ -347,7 +382,7 @@ fn probes_and_metrics_have_a_port_of_their_own() {
         let child = ChildSpec::actor("admin", move || HttpGateway::new(spec.clone()));
         rig.root.as_supervisor().start_child(child).await.unwrap();
         let admin = rig.root.as_supervisor().get::<HttpGateway>("admin").await.unwrap();
-        let addr = admin.ask(LocalAddr).within(common::PATIENCE).await.unwrap().unwrap();
+        let addr = admin.ask(LocalAddr).within(common::TEST_WITHIN).await.unwrap().unwrap();
         let metrics = get(addr, "/metrics").await;
         assert_eq!((metrics.status, &*metrics.body), (200, "up 1\n"));
         let statuses = ["startup", "live", "ready"].map(|probe| format!("/health/{probe}"));

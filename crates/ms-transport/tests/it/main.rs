@@ -4,7 +4,7 @@
 
 mod common;
 mod document;
-mod doors;
+mod http_limits;
 mod http_rules;
 mod looking;
 mod tasks;

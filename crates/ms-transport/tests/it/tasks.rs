@@ -5,6 +5,7 @@ use crate::common;
 
 use common::{call, get, on_system, post, rig, task};
 use ms_core::task::{StoreError, TaskState};
+use ms_core::view::EventKind;
 use ms_transport::HttpLimits;
 use serde_json::json;
 
@@ -151,8 +152,8 @@ fn a_key_or_a_query_where_none_is_taken_is_refused() {
             let path = format!("{path}?dry_run=true");
             let reply = call(rig.addr, method, &path, json, body).await;
             assert_eq!((reply.status, reply.code().as_str()), (400, "bad-parameter"), "{path}");
-            let told = reply.json()["next"].as_str().unwrap().to_owned();
-            assert!(told.contains("leave the query out"), "{told}");
+            let advice = reply.json()["next"].as_str().unwrap().to_owned();
+            assert!(advice.contains("leave the query out"), "{advice}");
         }
         assert_eq!(rig.tasks.count(), 1);
         // An empty one asks for nothing.
@@ -253,7 +254,7 @@ fn path_tricks_name_nothing() {
 }
 
 #[test]
-fn a_store_that_fails_is_told_without_its_paths() {
+fn a_store_that_fails_is_reported_without_its_paths() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         let disk: std::sync::Arc<dyn std::error::Error + Send + Sync> =
@@ -273,5 +274,33 @@ fn a_store_that_fails_is_told_without_its_paths() {
             assert!(status == 504 || reply.header("retry-after").is_some());
         }
         assert_eq!(rig.tasks.count(), 0);
+    });
+}
+
+/// A client whose answer was lost asks again with the id that it chose.
+#[test]
+fn a_steering_that_is_sent_again_with_its_request_id_is_one() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let id = post(rig.addr, "/api/v1/tasks", task()).await.json();
+        let cancel = async |fields: serde_json::Value| {
+            let mut body = json!({ "id": id });
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            post(rig.addr, "/api/v1/ops/tasks.cancel", &body.to_string()).await
+        };
+        let first = cancel(json!({ "request_id": "c-1" })).await;
+        assert_eq!((first.status, &first.json()["state"]), (200, &json!("cancelled")));
+        let again = cancel(json!({ "request_id": "c-1" })).await;
+        assert_eq!((again.status, &again.body), (200, &first.body));
+        let fresh = cancel(json!({ "request_id": "c-2" })).await;
+        assert_eq!(fresh.status, 409, "it has ended: {fresh:?}");
+        let other = cancel(json!({ "request_id": "c-1", "reason": "another" })).await;
+        assert_eq!((other.status, other.code().as_str()), (409, "conflict"));
+        assert!(other.body.contains("another request has the id c-1"), "{other:?}");
+        assert_eq!(cancel(json!({ "request_id": "c 3" })).await.status, 422);
+        assert_eq!(cancel(json!({})).await.status, 409, "without an id it is as it was");
+        let record = rig.node.events().kept().into_iter();
+        let record = record.filter(|event| matches!(event.kind, EventKind::Steered { .. }));
+        assert_eq!(record.count(), 3, "of c-1, of c-2 and of the one without an id");
     });
 }

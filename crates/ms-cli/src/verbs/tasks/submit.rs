@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use clap::Args;
-use ms_control::ControlError;
+use ms_control::{ControlError, codes};
 use ms_core::task::{AgentKind, IdempotencyKey, MAX_PAYLOAD, NewTask, Priority, QueueName};
 use serde_json::Value;
 
@@ -114,7 +114,7 @@ fn read(payload: &str) -> Result<Vec<u8>, Failure> {
 
 fn too_large(name: &str) -> Failure {
     let what = format!("the payload from {name} is larger than {MAX_PAYLOAD} bytes");
-    ControlError::too_large(what)
+    ControlError::new(&codes::TOO_LARGE, what)
         .next("store large data where the agent can fetch it, and send its address")
         .into()
 }

@@ -34,7 +34,7 @@ fn desk(script: &Arc<Script>) -> Desk {
     Desk::builder(Table::standard())
         .provide::<DryRun, _>(|_, _| std::future::pending())
         .provide::<Inspect, _>(|_, _| async { panic!("a bug in the node") })
-        .provide::<SteerActor, _>(move |_, SteerActor { path, verb, reason }| {
+        .provide::<SteerActor, _>(move |_, SteerActor { path, verb, reason, .. }| {
             let mut steered = script.steered.lock().expect("not poisoned");
             steered.push(format!("{verb} {path} {reason:?}"));
             async move { Ok(Steered { path, verb, outcome: "done".into() }) }

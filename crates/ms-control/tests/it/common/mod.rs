@@ -13,10 +13,11 @@ use std::time::Duration;
 use ms_control::proto::NodeInfo;
 use ms_control::{ControlServer, Limits, PROTO_VERSION, frame};
 use ms_core::ActorPath;
+use ms_core::life::Place;
 use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::tree::{TreeBuilder, TreeRow};
-use ms_ops::ops::{FollowEvents, Info, Inspect, Trace, WalkTree, Why};
-use ms_ops::views::Flat;
+use ms_ops::ops::{FollowEvents, Info, Inspect, TraceMessages, WalkTree, Why};
+use ms_ops::views::{Flat, PlacedEvent};
 use ms_ops::{Asked, Desk, OpError, Table};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -33,11 +34,11 @@ pub const MEETING: usize = 30;
 /// Answers `info` at once, hangs on `/root/hung`, panics on `/root/bug`,
 /// answers far too much on `/root/huge`; streams `since_seq` events, and trees that are none.
 pub fn desk() -> Desk {
-    desk_told(Arc::default())
+    desk_with(Arc::default())
 }
 
 /// The same; `slow` is told when `/root/slow` was asked.
-pub fn desk_told(slow: Arc<Notify>) -> Desk {
+pub fn desk_with(slow: Arc<Notify>) -> Desk {
     let meeting = Arc::new(Barrier::new(MEETING));
     Desk::builder(Table::standard())
         .provide::<Info, _>(|asked, Info {}| async move { Ok(info(&asked)) })
@@ -51,11 +52,15 @@ pub fn desk_told(slow: Arc<Notify>) -> Desk {
             let _ = sink.send(rows).await;
             Ok(())
         })
-        .provide_watch::<Trace, _>(|_, _, _| async { Err(OpError::refused("no traces here")) })
+        .provide_watch::<TraceMessages, _>(|_, _, _| async {
+            Err(OpError::refused("no traces here"))
+        })
         .provide_watch::<FollowEvents, _>(|_, op, sink| async move {
             for seq in 1..=op.since_seq.unwrap_or(3) {
                 let kind = StreamKind::gap(seq);
-                if sink.send(Box::new(StreamEvent { seq, at_ms: seq, kind })).await.is_err() {
+                let event = StreamEvent { seq, at_ms: seq, kind };
+                let place = Place { life: None, node: seq, tasks: None };
+                if sink.send(Box::new(PlacedEvent { place, event })).await.is_err() {
                     return Ok(());
                 }
             }

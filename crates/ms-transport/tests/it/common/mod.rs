@@ -34,7 +34,7 @@ use ms_ops::ops::{
 use ms_ops::views::{HealthAnswer, Submittal, TaskResult, TaskTaken};
 use ms_ops::{Desk, OpError, codes};
 use ms_runtime::logic::interactions::{CallOutcome, InteractionStats};
-use ms_runtime::{Exposed, NodeControl};
+use ms_runtime::{NodeControl, RunConfig};
 use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 
 pub use ms_testkit::http::Reply;
@@ -44,13 +44,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TEST_WITHIN: Duration = Duration::from_secs(60);
 /// Events about tasks that the log behind the gateway keeps.
 pub const KEPT_TASK_EVENTS: usize = 64;
 
 /// Runs a test on an actix system of its own, with a limit.
 pub fn on_system<T>(test: impl Future<Output = T>) -> T {
-    System::new().block_on(async { tokio::time::timeout(PATIENCE, test).await.expect("in time") })
+    System::new()
+        .block_on(async { tokio::time::timeout(TEST_WITHIN, test).await.expect("in time") })
 }
 
 /// What a test can do to the tasks behind the API.
@@ -273,7 +274,7 @@ pub async fn rig(limits: HttpLimits) -> Rig {
 /// A node whose gateway serves.
 pub async fn rig_at(bind: Bind, limits: HttpLimits) -> Rig {
     let rig = closed_rig(bind, limits).await;
-    rig.gateway.ask(Serve).within(PATIENCE).await.expect("serves");
+    rig.gateway.ask(Serve).within(TEST_WITHIN).await.expect("serves");
     rig
 }
 
@@ -297,18 +298,15 @@ pub async fn rig_with(
     .expect("starts");
     let tasks = Arc::<Memory>::default();
     let task_events = EventLog::new(KEPT_TASK_EVENTS);
-    let control = NodeControl::new(node.clone(), false, Exposed::default());
+    let run = RunConfig::new("rig").task_events(task_events.source().clone());
+    let control = NodeControl::new(node.clone(), false, run.exposed);
     control.attach(root.as_supervisor().clone());
-    let api = Api {
-        node: node.clone(),
-        task_events: Some(task_events.source().clone()),
-        desk: desk(&control, &tasks, true),
-    };
+    let api = Api::new(desk(&control, &tasks, true));
     let spec = change(api.gateway(bind, limits).expect("may be opened"));
     let child = ChildSpec::actor("http", move || HttpGateway::new(spec.clone()));
     root.as_supervisor().start_child(child).await.expect("listens");
     let gateway = root.as_supervisor().get::<HttpGateway>("http").await.expect("there");
-    let addr = gateway.ask(LocalAddr).within(PATIENCE).await.expect("answers").expect("bound");
+    let addr = gateway.ask(LocalAddr).within(TEST_WITHIN).await.expect("answers").expect("bound");
     Rig { node, root, control, tasks, task_events, gateway, addr }
 }
 

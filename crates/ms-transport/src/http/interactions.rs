@@ -1,4 +1,4 @@
-//! `/api/v1/metrics/integration`: how the components get along.
+//! `/api/v1/metrics/integration`: how the components interact.
 
 #![allow(dead_code, reason = "the shapes are described, never made: the values are ms-core's")]
 
@@ -12,16 +12,16 @@ use super::query::NoQuery;
 
 /// Health scores, error rates, latencies between components, incidents and the time to recovery.
 /// Times are milliseconds since the node booted.
-#[utoipa::path(get, path = "/api/v1/metrics/integration", tag = "node",
+#[utoipa::path(get, operation_id = "integration", path = "/api/v1/metrics/integration", tag = "node",
     responses((status = 200, body = MetricsSchema)))]
-pub(super) async fn integration(
+pub(super) async fn interactions(
     asker: Asker,
     _: NoQuery,
 ) -> Result<axum::Json<Box<InteractionMetrics>>, Problem> {
     asker.ask(Interactions {}).await.map(axum::Json)
 }
 
-/// How the components get along.
+/// How the components interact.
 #[derive(ToSchema)]
 #[schema(as = IntegrationMetrics)]
 struct MetricsSchema {
@@ -46,7 +46,7 @@ struct MetricsSchema {
     lost: u64,
 }
 
-/// How healthy a component was of late.
+/// The recent health of a component.
 #[derive(ToSchema)]
 #[schema(as = HealthScore)]
 struct ScoreSchema {
@@ -86,7 +86,7 @@ struct BucketSchema {
     count: u64,
 }
 
-/// How many operations of a component failed of late.
+/// The recent rate of failed operations of a component.
 #[derive(ToSchema)]
 #[schema(as = ErrorRate)]
 struct RateSchema {
@@ -149,12 +149,12 @@ mod tests {
 
     #[test]
     fn the_document_has_the_fields_of_the_metrics() {
-        let mut book = InteractionStats::default();
-        book.called(Tick::ZERO, "api", "db", Duration::ZERO, CallOutcome::Done);
+        let mut stats = InteractionStats::default();
+        stats.called(Tick::ZERO, "api", "db", Duration::ZERO, CallOutcome::Done);
         for status in [HealthStatus::Unhealthy, HealthStatus::Healthy, HealthStatus::Unhealthy] {
-            book.looked(Tick::ZERO, "db", status);
+            stats.looked(Tick::ZERO, "db", status);
         }
-        let json = serde_json::to_value(book.metrics(Tick::ZERO)).expect("json");
+        let json = serde_json::to_value(stats.metrics(Tick::ZERO)).expect("json");
         assert_eq!(documented::<MetricsSchema>(), real(&json));
         assert_eq!(documented::<ScoreSchema>(), real(&json["health_scores"][0]));
         assert_eq!(documented::<LatencySchema>(), real(&json["latencies"][0]));

@@ -64,7 +64,7 @@ fn bodies_of_a_wrong_shape_are_named() {
 }
 
 #[test]
-fn a_wrong_method_and_a_wrong_path_are_told() {
+fn a_wrong_method_and_a_wrong_path_are_refused() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         let reply = call(rig.addr, "DELETE", "/api/v1/tasks", "", "").await;
@@ -260,7 +260,7 @@ fn s5_1_05_work_is_refused_before_the_start_is_done_and_while_it_drains() {
         assert_eq!(post(rig.addr, "/api/v1/tasks", task()).await.code(), "not-serving");
         assert_eq!(get(rig.addr, "/health/ready").await.status, 503);
         assert_eq!(get(rig.addr, "/health/live").await.status, 200);
-        rig.gateway.ask(Serve).within(common::PATIENCE).await.unwrap();
+        rig.gateway.ask(Serve).within(common::TEST_WITHIN).await.unwrap();
         assert_eq!(get(rig.addr, "/health/ready").await.status, 200);
 
         rig.tasks.hold.store(true, Ordering::SeqCst);
@@ -272,7 +272,7 @@ fn s5_1_05_work_is_refused_before_the_start_is_done_and_while_it_drains() {
         idle.reply().await;
         let gateway = rig.gateway.clone();
         let draining = actix_rt::spawn(async move {
-            gateway.ask(Drain { within: Duration::from_secs(5) }).within(common::PATIENCE).await
+            gateway.ask(Drain { within: Duration::from_secs(5) }).within(common::TEST_WITHIN).await
         });
         // An idle connection is closed at once; the one with work in hand is answered first.
         assert_eq!(idle.rest().await, "");
@@ -286,16 +286,16 @@ fn s5_1_05_work_is_refused_before_the_start_is_done_and_while_it_drains() {
 
 /// A door of the node's: closed, then open, then closed, and who is inside.
 #[derive(Clone, Default)]
-struct Door(std::sync::Arc<(std::sync::atomic::AtomicU8, std::sync::atomic::AtomicUsize)>);
+struct Counted(std::sync::Arc<(std::sync::atomic::AtomicU8, std::sync::atomic::AtomicUsize)>);
 
-struct Inside(Door);
+struct Inside(Counted);
 impl Drop for Inside {
     fn drop(&mut self) {
         self.0.0.1.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-impl Admission for Door {
+impl Admission for Counted {
     fn enter(&self) -> Result<Box<dyn std::any::Any + Send + Sync>, Gate> {
         match self.0.0.load(Ordering::SeqCst) {
             0 => Err(Gate::Starting),
@@ -310,26 +310,26 @@ impl Admission for Door {
 
 /// S5.1-05, S5.1-06
 #[test]
-fn a_node_with_a_door_of_its_own_lets_requests_in_and_counts_them() {
+fn a_node_with_an_admission_of_its_own_lets_requests_in_and_counts_them() {
     on_system(async {
-        let door = Door::default();
-        let admitted = door.clone();
+        let admission = Counted::default();
+        let admitted = admission.clone();
         let rig = common::rig_with(Bind::loopback(0), HttpLimits::default(), move |spec| {
             spec.admitted_by(admitted.clone())
         })
         .await;
         assert_eq!(post(rig.addr, "/api/v1/tasks", task()).await.code(), "not-serving");
-        door.0.0.store(1, Ordering::SeqCst);
+        admission.0.0.store(1, Ordering::SeqCst);
         rig.tasks.hold.store(true, Ordering::SeqCst);
         let mut busy = Client::to(rig.addr).await;
         busy.send(request("POST", "/api/v1/tasks", JSON, task())).await;
         rig.tasks.entered.notified().await;
-        assert_eq!(door.0.1.load(Ordering::SeqCst), 1);
-        door.0.0.store(2, Ordering::SeqCst);
+        assert_eq!(admission.0.1.load(Ordering::SeqCst), 1);
+        admission.0.0.store(2, Ordering::SeqCst);
         assert_eq!(get(rig.addr, "/api/v1/tree").await.code(), "not-serving");
         rig.tasks.go.notify_one();
         assert_eq!(busy.reply().await.status, 201);
-        assert_eq!(door.0.1.load(Ordering::SeqCst), 0);
+        assert_eq!(admission.0.1.load(Ordering::SeqCst), 0);
     });
 }
 
@@ -342,7 +342,7 @@ fn a_drain_that_takes_too_long_is_cut_at_its_end() {
         busy.send(request("POST", "/api/v1/tasks", JSON, task())).await;
         rig.tasks.entered.notified().await;
         let drain = Drain { within: Duration::from_millis(50) };
-        assert_eq!(rig.gateway.ask(drain).within(common::PATIENCE).await.unwrap().cut, 1);
+        assert_eq!(rig.gateway.ask(drain).within(common::TEST_WITHIN).await.unwrap().cut, 1);
         assert_eq!(busy.rest().await, "");
     });
 }
@@ -375,10 +375,10 @@ fn a_taken_port_is_a_failed_start_that_names_it() {
             ms_transport::HttpGateway::new(spec.clone())
         });
         let error = first.root.as_supervisor().start_child(child).await.expect_err("taken");
-        let told = format!("{error:?}");
+        let text = format!("{error:?}");
         assert!(
-            told.contains(&first.addr.to_string()) && told.contains("choose another port"),
-            "{told}"
+            text.contains(&first.addr.to_string()) && text.contains("choose another port"),
+            "{text}"
         );
     });
 }
