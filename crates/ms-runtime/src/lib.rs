@@ -8,7 +8,8 @@
 //! node's side of the control endpoint: it answers `msctl` out of the tree and the node's events.
 //!
 //! With the feature `config`, `configuration` keeps the configuration of the process: one
-//! actor that watches the files, and snapshots for everybody else.
+//! actor that watches the files, and snapshots for everybody else. `section` has the keys of the
+//! framework under one root.
 //!
 //! It does *not* decide about restarts (`ms-policy`), keep actors (`ms-actor`,
 //! `ms-supervisor`) or speak the wire protocol (`ms-control`). It prints nothing
@@ -27,6 +28,8 @@
 
 pub mod control;
 mod node;
+#[cfg(feature = "config")]
+pub mod section;
 mod service;
 
 pub use ms_actor::OpenResource;

@@ -1,8 +1,9 @@
 //! What the configuration asks for and this build does not have, told before every boot.
 
-use ms_config::{FrameworkConfig, unbuilt_warnings};
+use ms_config::unbuilt_warnings;
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{PreFlightCheck, PreFlightResult};
+use ms_runtime::section::FrameworkConfig;
 
 /// Warns of each setting that has no effect.
 #[derive(Debug)]

@@ -20,8 +20,12 @@
 //! whether there is room, `body.rs` reads it, `tasks.rs` and its like answer,
 //! `problem.rs` is how they say no. Start reading at `http/mod.rs`.
 
+#[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "config")]
+pub mod section;
 
+#[cfg(feature = "http")]
 pub use http::{
     ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, ClientError, Closed,
     Drain, Drained, Gate, GatewaySpec, HttpClient, HttpGateway, HttpLimits, Incoming, LocalAddr,

@@ -1,6 +1,6 @@
 //! The decisions of a service, as pure state machines.
 //!
-//! [`plan`] sorts components into the phases of a boot, [`boot`] is the machine that runs a
+//! [`graph`] checks and orders what components need of one another, [`plan`] sorts components into the phases of a boot, [`boot`] is the machine that runs a
 //! plan forward or undoes it, [`shutdown`] the one that takes a node down within a single
 //! deadline, [`health`] folds the outcomes of checks, [`interactions`] counts what the parts
 //! see of each other, [`errors`] says when critical errors are too many, and
@@ -16,6 +16,7 @@
 pub mod boot;
 pub mod emergency;
 pub mod errors;
+pub mod graph;
 pub mod health;
 pub mod interactions;
 pub mod plan;
