@@ -86,6 +86,8 @@ mod payload;
 mod producer;
 mod queue;
 mod reply;
+#[cfg(feature = "config")]
+pub mod section;
 mod sink;
 mod state;
 mod subscribe;

@@ -40,20 +40,30 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::FrameworkConfig;
+    use crate::settings;
+
+    settings! {
+        /// A program that can change what it logs while it runs, but not how long it stops.
+        pub struct Program rules none {
+            /// The filter.
+            log_filter: String = "info".to_owned() => live;
+            /// The deadline.
+            within: Duration = Duration::from_secs(25) => restart;
+        } sections {}
+    }
 
     #[test]
     fn what_needs_a_restart_is_named_and_stays_as_it_is() {
-        let in_force = FrameworkConfig::default();
+        let in_force = Program::default();
         let mut read = in_force.clone();
-        read.telemetry.log_filter = "debug".to_owned();
-        read.shutdown.within = Duration::from_secs(20);
+        read.log_filter = "debug".to_owned();
+        read.within = Duration::from_secs(20);
         let change = change(&in_force, &read);
         assert_eq!(
             (&change.live[..], &change.restart[..]),
-            (&["telemetry.log_filter".to_owned()][..], &["shutdown.within".to_owned()][..],)
+            (&["log_filter".to_owned()][..], &["within".to_owned()][..],)
         );
-        assert_eq!(change.config.telemetry.log_filter, "debug");
-        assert_eq!(change.config.shutdown.within, in_force.shutdown.within);
+        assert_eq!(change.config.log_filter, "debug");
+        assert_eq!(change.config.within, in_force.within);
     }
 }

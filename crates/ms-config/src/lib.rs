@@ -3,48 +3,54 @@
 //! One [`settings!`] block declares a section: its keys with type, unit, default and
 //! bound, and whether a change needs a restart. It makes the typed struct, the
 //! reading and checking of every layer, the reference page, the JSON schema and the
-//! output of `msctl config show`. [`FrameworkConfig`] contains the framework's own keys.
+//! output of `msctl config show`. Each crate of the framework declares its own section in its
+//! `section.rs`; `ms_runtime::section` puts them under one root.
 //!
 //! A [`Loader`] merges the layers, lowest precedence first: defaults, the base
 //! file, the file of the environment, `MS_FRAMEWORK__…` variables, `--set` options.
 //! All errors are reported at once, each with its place.
 //!
 //! ```
-//! use ms_config::{FrameworkConfig, Loader};
+//! use ms_config::Loader;
+//!
+//! ms_config::settings! {
+//!     /// The oven.
+//!     pub struct Oven rules none {
+//!         /// How hot it gets.
+//!         heat: u32 = 180, in 50..=300, unit "degrees" => live;
+//!     } sections {}
+//! }
 //! # let dir = tempfile::tempdir()?;
-//! std::fs::write(dir.path().join("base.toml"), "[core.supervision]\nmax_restart = 9\n")?;
-//! let errors = Loader::<FrameworkConfig>::new(dir.path()).env([]).load().unwrap_err();
+//! std::fs::write(dir.path().join("base.toml"), "haet = 200\n")?;
+//! let errors = Loader::<Oven>::new(dir.path()).env([]).load().unwrap_err();
 //! assert!(errors.to_string().ends_with(
-//!     "base.toml:2:1: there is no key `core.supervision.max_restart`; \
-//!      did you mean `core.supervision.max_restarts`?"
+//!     "base.toml:1:1: there is no key `haet`; did you mean `heat`?"
 //! ));
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! This crate does *not* keep the configuration of a running process or publish
-//! changes; the config actor of `ms-runtime` does. It has no actors and no clock. The
-//! feature `watch` adds [`DirWatch`], which reports when the files may have changed.
+//! This crate does *not* know the keys of any crate. It does not keep the configuration of a
+//! running process or publish changes either; the config actor of `ms-runtime` does. It has no
+//! actors and no clock. The feature `watch` adds [`DirWatch`], which reports when the files may
+//! have changed.
 //!
-//! Start reading at `keys.rs`, then `declare.rs`, then `load.rs`.
+//! Start reading at `declare.rs`, then `load.rs`.
 
 mod change;
-pub mod components;
 mod declare;
 mod error;
 mod file;
 mod format;
-mod keys;
 mod kind;
 mod layer;
 mod load;
-mod log_filter;
 #[cfg(feature = "watch")]
 mod places;
-mod rules;
 mod secret;
 mod show;
 mod unbuilt;
-mod valid;
+pub mod units;
+pub mod valid;
 mod value;
 #[cfg(feature = "watch")]
 mod watch;
@@ -56,17 +62,11 @@ pub use declare::{below, name};
 pub use error::{ConfigError, ConfigErrors, Problems};
 pub use file::MAX_FILE;
 pub use format::{MAX_DEPTH, MAX_VALUES};
-pub use keys::{
-    BusType, Components, Core, Emergency, EventBus, FrameworkConfig, HealthChecks, Http, LogFormat,
-    Outside, OutsideFallback, Persistence, Probe, RegistryType, ServiceRegistry, Shutdown,
-    StrategyName, Supervision, Tasks, Telemetry,
-};
 #[doc(hidden)]
 pub use kind::bound_values;
 pub use kind::{Bytes, Kind, MAX_LIST, MAX_TEXT, plain};
 pub use layer::{DEFAULT_ENVIRONMENT, ENV_PREFIX, ENVIRONMENT};
 pub use load::{Loaded, Loader, Validator};
-pub use log_filter::log_filter;
 #[cfg(feature = "watch")]
 pub use places::Places;
 pub use secret::{REDACTED, Secret};

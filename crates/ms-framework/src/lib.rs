@@ -16,6 +16,7 @@
 //! | [`resilience`] | circuit breakers and fallbacks, as actors and as tower layers |
 //! | [`task`] | durable tasks: their states and decisions, and the interface of their store |
 //! | [`policy`] | the supervisor's decisions, as a pure machine |
+//! | `config` | layers of files, their checks and their reference, with the feature of that name; the keys are in [`runtime`] |
 //! | [`core`] | the types that all layers share: ids, exit reasons, specs, views |
 //!
 //! ```
@@ -52,6 +53,8 @@
 
 pub use ms_actor as actor;
 pub use ms_bus as bus;
+#[cfg(feature = "config")]
+pub use ms_config as config;
 pub use ms_control as control;
 pub use ms_core as core;
 pub use ms_policy as policy;

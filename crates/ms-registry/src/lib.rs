@@ -21,6 +21,8 @@ mod handle;
 mod logic;
 mod messages;
 mod name;
+#[cfg(feature = "config")]
+pub mod section;
 mod service;
 mod state;
 mod watch;

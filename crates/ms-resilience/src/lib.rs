@@ -17,6 +17,8 @@ mod error;
 mod fallback;
 mod layer;
 mod logic;
+#[cfg(feature = "config")]
+pub mod section;
 
 pub use answer::{Answer, Hops, Payload, Source};
 pub use breaker::{BreakerActor, BreakerStatus, CircuitBreaker, GetBreaker};

@@ -8,7 +8,8 @@
 //! answers `msctl` from the tree and the node's events.
 //!
 //! With the feature `config`, `configuration` keeps the configuration of the process: one actor
-//! watches the files, everybody else reads snapshots.
+//! watches the files, everybody else reads snapshots. `section` has the keys of the framework
+//! under one root.
 //!
 //! This crate does *not* decide about restarts (`ms-policy`), host actors (`ms-actor`,
 //! `ms-supervisor`) or speak the wire protocol (`ms-control`). It prints nothing and ends no
@@ -27,6 +28,8 @@
 
 pub mod control;
 mod node;
+#[cfg(feature = "config")]
+pub mod section;
 mod service;
 
 pub use ms_actor::OpenResource;

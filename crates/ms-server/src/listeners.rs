@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use ms_actor::Placement;
-use ms_config::FrameworkConfig;
 use ms_ops::Desk;
 use ms_registry::Registry;
+use ms_runtime::section::FrameworkConfig;
 use ms_runtime::{ComponentFailure, ServiceHandle, TreeContext};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};

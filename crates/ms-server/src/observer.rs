@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, WrapFuture};
 use ms_actor::{Context, Entry, ReadFrom};
-use ms_config::FrameworkConfig;
 use ms_core::health::HealthStatus;
 use ms_core::task::TaskState;
 use ms_core::view::NodeEvent;
 use ms_runtime::ServiceHandle;
 use ms_runtime::configuration::{ConfigActor, ConfigChanged, ConfigHandle, Refused, Subscribe};
 use ms_runtime::logic::health::SystemHealthReport;
+use ms_runtime::section::FrameworkConfig;
 use ms_task::StoreStats;
 use ms_worker::tasks::TaskClient;
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use ms_config::{FrameworkConfig, Loader, Problems, Validator, components};
+use ms_config::{Loader, Problems, Validator};
+use ms_runtime::section::{FrameworkConfig, components};
 
 /// The options of a server.
 #[derive(Debug, Clone)]

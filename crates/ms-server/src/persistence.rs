@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::unix_ms;
-use ms_config::FrameworkConfig;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::{ComponentId, Phase};
 use ms_core::{ActorPath, ChildId, ErrorChain, IdError, Incarnation};
+use ms_runtime::section::FrameworkConfig;
 use ms_runtime::{
     Component, ComponentContext, ComponentFailure, ComponentSpec, PersistFuture, SnapshotStore,
     StateSnapshot,

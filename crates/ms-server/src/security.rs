@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ms_actor::unix_ms;
-use ms_config::FrameworkConfig;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::Phase;
 use ms_core::private::FileFacts;
 use ms_runtime::logic::emergency::EmergencyReason;
+use ms_runtime::section::FrameworkConfig;
 use ms_runtime::{
     Component, ComponentContext, ComponentFailure, ComponentSpec, OpenResource, ReloadOutcome,
 };

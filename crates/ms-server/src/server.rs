@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_bus::{BusClient, BusConfig, EventBus};
-use ms_config::FrameworkConfig;
+use ms_core::Backoff;
 use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
@@ -16,6 +16,7 @@ use ms_registry::{Registry, RegistryConfig};
 use ms_router::{Contract, Router, RouterConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
+use ms_runtime::section::FrameworkConfig;
 use ms_runtime::{
     Builder, Calls, CleanupHandler, ComponentSpec, DatabaseCleanupHandler, EmergencyProcedure,
     ServiceEnd, ServiceHandle, TreeContext,

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, WrapFuture};
 use ms_actor::{AnyRef, Context, Entry, Hosted, Node, ReadFrom, Ref};
-use ms_config::FrameworkConfig;
 use ms_core::ActorPath;
 use ms_core::view::EventKind;
 use ms_registry::{Registry, ServiceHandle, ServiceKey};
 use ms_runtime::ServiceHandle as Service;
 use ms_runtime::configuration::ConfigActor;
+use ms_runtime::section::FrameworkConfig;
 use ms_store::StoreActor;
 use ms_supervisor::SupervisorRef;
 use ms_transport::HttpGateway;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ms_config::{Components, FrameworkConfig, Probe};
 use ms_core::{Backoff, SupervisorFlags};
 use ms_runtime::logic::health::ProbeSettings;
+use ms_runtime::section::{Components, FrameworkConfig, Probe};
 use ms_runtime::{
     BootSettings, ControlEndpoint, EmergencySettings, HealthSettings, RunConfig, Settings,
     ShutdownSettings, SupervisionSettings,

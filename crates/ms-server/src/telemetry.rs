@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
-use ms_config::{LogFormat, Telemetry, log_filter};
 use ms_runtime::logic::interactions::BUCKETS_US;
+use ms_runtime::section::{LogFormat, Telemetry, log_filter};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::util::SubscriberInitExt;

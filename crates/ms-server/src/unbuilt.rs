@@ -1,8 +1,9 @@
 //! Warns before every boot of settings that this build does not support.
 
-use ms_config::{FrameworkConfig, unbuilt_warnings};
+use ms_config::unbuilt_warnings;
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{PreFlightCheck, PreFlightResult};
+use ms_runtime::section::FrameworkConfig;
 
 /// Warns of each setting that has no effect.
 #[derive(Debug)]

@@ -27,6 +27,8 @@ mod manifest;
 mod messages;
 mod persist;
 mod seal;
+#[cfg(feature = "config")]
+pub mod section;
 mod store;
 
 pub use actor::SnapshotActor;

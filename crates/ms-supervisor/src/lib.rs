@@ -25,6 +25,8 @@ mod messages;
 mod observer;
 mod orphans;
 mod root;
+#[cfg(feature = "config")]
+pub mod section;
 mod spec;
 mod state;
 mod steer;

@@ -19,8 +19,12 @@
 //! `guard.rs` checks the caller and the room, `body.rs` reads the body, `tasks.rs` and its like ask the
 //! desk, `problem.rs` is the answer to whatever fails. Start reading at `http/mod.rs`.
 
+#[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "config")]
+pub mod section;
 
+#[cfg(feature = "http")]
 pub use http::{
     ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, ClientError, Closed,
     Drain, Drained, Gate, GatewaySpec, HttpClient, HttpGateway, HttpLimits, Incoming, LocalAddr,

@@ -19,6 +19,8 @@ mod actor;
 mod agent;
 pub mod budgets;
 mod cx;
+#[cfg(feature = "config")]
+pub mod section;
 mod spec;
 mod state;
 pub mod tasks;

@@ -1,13 +1,17 @@
 //! Every configuration key has a reader: a key that is declared and read nowhere does nothing.
 //!
-//! A key is a line of a `settings!` block. Its reader is `VARIABLE.KEY` in the server; a table here has
+//! A key is a line of a `settings!` block in a file `section.rs` or a folder `section/`, which each crate
+//! has for its own keys. Its reader is `VARIABLE.KEY` in the server; a table here has
 //! the names of the variables of each section. A key of a part that this build does not have
 //! (`part "NATS"`) has no reader, and is refused with a message when somebody sets it.
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
 
-const DECLARED: &str = "crates/ms-config/src/keys.rs";
+/// The name of the file, and of the folder, in which a crate declares its keys.
+const SECTION: &str = "section";
+/// `Supervision::flags` is declared beside its keys and reads them as `self`.
+const FLAGS: &str = "crates/ms-supervisor/src/section.rs";
 const READERS: &str = "crates/ms-server/src";
 
 /// The variables that hold the values of a section where they are read.
@@ -28,16 +32,27 @@ const VARIABLES: &[(&str, &[&str])] = &[
 ];
 
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
-    let Some(declared) = workspace.read(DECLARED) else {
-        return Outcome::problem(format!("there is no {DECLARED}"));
-    };
-    // `Supervision::flags` is declared beside its keys and reads them as `self`.
-    let mut code = declared.clone();
+    let mut declared = String::new();
+    for member in std::fs::read_dir(workspace.root.join("crates")).into_iter().flatten().flatten() {
+        let sources = member.path().join("src");
+        let file = sources.join(SECTION).with_extension("rs");
+        declared.push_str(&std::fs::read_to_string(file).unwrap_or_default());
+        collect(&sources.join(SECTION), &mut declared);
+    }
+    // The other sections are no code of readers: a rule that reads a key gives it no effect.
+    let mut code = workspace.read(FLAGS).unwrap_or_default();
     collect(&workspace.root.join(READERS), &mut code);
-    judge(&declared, &code)
+    let mut outcome = judge(&declared, &code);
+    // A section that moved to a file of another name would be checked by nobody.
+    for (section, _) in VARIABLES {
+        if !declared.contains(&format!("pub struct {section} rules ")) {
+            outcome.problems.push(format!("`{section}` is declared in no `{SECTION}` of a crate"));
+        }
+    }
+    outcome
 }
 
-/// Returns the text of all sources below a folder.
+/// Appends the text of all sources below a folder.
 fn collect(folder: &std::path::Path, code: &mut String) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -13,13 +13,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("L0", &["ms-core"]),
     // These are pure too: they make decisions, with the vocabulary of ms-core.
     ("L0", &["ms-json", "ms-policy", "ms-task"]),
-    ("L1", &["ms-actor", "ms-net"]),
+    ("L1", &["ms-actor", "ms-net", "ms-config"]),
     ("L2", &["ms-supervisor"]),
     ("L2", &["ms-registry", "ms-router", "ms-resilience", "ms-security", "ms-nats"]),
-    (
-        "L3",
-        &["ms-bus", "ms-worker", "ms-store", "ms-snapshot", "ms-cluster", "ms-config", "ms-audit"],
-    ),
+    ("L3", &["ms-bus", "ms-worker", "ms-store", "ms-snapshot", "ms-cluster", "ms-audit"]),
     ("L4", &["ms-ops"]),
     ("L5", &["ms-control", "ms-transport", "ms-telemetry"]),
     ("L6", &["ms-runtime"]),

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ms_config::{FrameworkConfig, Loaded, Loader, lines, plain, schema};
+use ms_config::{Loaded, Loader, lines, plain, schema};
+use ms_runtime::section::FrameworkConfig;
 use serde_json::{Value, json};
 
 use crate::args::after_help;

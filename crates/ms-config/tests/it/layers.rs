@@ -5,10 +5,8 @@ use crate::common;
 use std::time::Duration;
 
 use common::{Dir, var};
-use ms_config::{
-    BusType, ConfigError, FrameworkConfig, Loader, Place, Problems, RegistryType, StrategyName,
-    Validator, Value, keys, lines,
-};
+use ms_config::{ConfigError, Loader, Place, Problems, Validator, Value, keys, lines};
+use ms_runtime::section::{BusType, FrameworkConfig, RegistryType, StrategyName};
 
 const RESTARTS: &str = "core.supervision.max_restarts";
 const RESTARTS_VAR: &str = "MS_FRAMEWORK__CORE__SUPERVISION__MAX_RESTARTS";

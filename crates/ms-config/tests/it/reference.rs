@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use ms_config::{FrameworkConfig, Value, keys, reference, schema};
+use ms_config::{Value, keys, reference, schema};
+use ms_runtime::section::FrameworkConfig;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
-const MARK: &str = "<!-- generated from crates/ms-config/src/keys.rs; UPDATE_DOCS=1 cargo test -p ms-config --test it reference writes it -->";
+const MARK: &str = "<!-- generated from the section of each crate; UPDATE_DOCS=1 cargo test -p ms-config --test it reference writes it -->";
 
 #[test]
 fn the_reference_page_has_every_key_as_it_is_declared() {

@@ -7,9 +7,8 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use common::{Dir, var};
-use ms_config::{
-    ConfigError, FrameworkConfig, Loader, MAX_FILE, Raw, Secret, SetError, Settings, settings,
-};
+use ms_config::{ConfigError, Loader, MAX_FILE, Raw, Secret, SetError, Settings, settings};
+use ms_runtime::section::FrameworkConfig;
 use proptest::prelude::*;
 
 settings! {

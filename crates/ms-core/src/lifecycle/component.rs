@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ChildId, IdError};
 
-/// Most components of one node.
-pub const MAX_COMPONENTS: usize = 1024;
-
 /// The name of a component, unique within a node: `^[a-z0-9][a-z0-9_-]{0,63}$`.
 ///
 /// It is also the child id of the component's actor, and so a segment of its path.

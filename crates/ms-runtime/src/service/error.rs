@@ -1,10 +1,11 @@
 //! Why a service did not start.
 
 use ms_core::IdError;
-use ms_core::lifecycle::{ComponentId, GraphError};
+use ms_core::lifecycle::ComponentId;
 
 use super::boot::BootstrapError;
 use super::components::{ComponentFailure, DependencyErrors};
+use super::logic::graph::GraphError;
 use super::preflight::PreFlightCheckFailed;
 use super::settings::SettingsError;
 use crate::node::{RunError, ServiceFailure, exit};

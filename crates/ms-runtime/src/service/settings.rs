@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ms_core::lifecycle::{MIN_DEADLINE, RESERVE};
 use ms_core::{Intensity, Strategy};
 use ms_supervisor::Heartbeat;
 
 use crate::node::RunConfig;
 use crate::service::logic::health::ProbeSettings;
+use crate::service::logic::shutdown::{MIN_DEADLINE, RESERVE};
 
 /// How components start.
 #[derive(Debug, Clone, PartialEq, Eq)]

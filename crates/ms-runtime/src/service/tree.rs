@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::{MailboxSpec, Node, Placement};
-use ms_core::lifecycle::{ComponentId, OrderHint, Phase};
+use ms_core::lifecycle::{ComponentId, Phase};
 use ms_core::time::total;
 use ms_core::{ActorPath, Backoff, ChildId, Shutdown};
 use ms_supervisor::{ChildSpec, Heartbeat, SupervisorError, SupervisorRef, SupervisorSpec};
@@ -35,6 +35,7 @@ use crate::service::components::{
 use crate::service::emergency::{EmergencyActor, EmergencyArgs};
 use crate::service::health::{CheckSpec, HealthActor, HealthArgs};
 use crate::service::interactions::{InteractionsActor, InteractionsArgs, MAILBOX};
+use crate::service::logic::graph::OrderHint;
 use crate::service::logic::plan::{BootPlan, PlannedComponent};
 use crate::service::settings::{Settings, SupervisionSettings};
 

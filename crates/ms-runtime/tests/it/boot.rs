@@ -8,8 +8,9 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use ms_core::Incarnation;
-use ms_core::lifecycle::{ComponentId, GraphError, Phase};
+use ms_core::lifecycle::{ComponentId, Phase};
 use ms_runtime::logic::boot::ComponentState;
+use ms_runtime::logic::graph::GraphError;
 use ms_runtime::preflight::{
     FileDescriptors, FreeDisk, PortFree, PreFlightCheck, PreFlightResult, StateDirectory,
 };

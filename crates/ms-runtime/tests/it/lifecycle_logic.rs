@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ms_core::Tick;
-use ms_core::lifecycle::{
-    ComponentId, DependencyGraph, GraphError, MAX_COMPONENTS, OrderHint, Phase,
-};
+use ms_core::lifecycle::{ComponentId, Phase};
 use ms_runtime::logic::boot::{
     BootCause, BootEffect, BootEvent, BootMachine, ComponentState as State,
 };
+use ms_runtime::logic::graph::{DependencyGraph, GraphError, MAX_COMPONENTS, OrderHint};
 use ms_runtime::logic::plan::{BootPlan, PlannedComponent};
 use ms_runtime::logic::shutdown::{
     FORCE_GRACE, ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase as Step,

@@ -4,9 +4,9 @@ mod meter;
 mod relay;
 
 use ms_bus::{EventBus, Filter};
-use ms_config::FrameworkConfig;
 use ms_core::lifecycle::Phase;
 use ms_runtime::ComponentSpec;
+use ms_runtime::section::FrameworkConfig;
 use ms_supervisor::ChildSpec;
 
 use crate::error::ServerError;

@@ -9,8 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use common::{Place, Server, msctl, until};
-use ms_config::{FrameworkConfig, Key, keys, plain};
+use ms_config::{Key, keys, plain};
 use ms_control::Client;
+use ms_runtime::section::FrameworkConfig;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -236,7 +237,8 @@ fn the_components_that_validate_knows_are_those_of_the_server() {
     let server = place.start();
     let path = "/root/lifecycle".parse().unwrap();
     let state = server.control(async |client: &mut Client| client.state(path).await).unwrap().state;
-    let known = |id: &str| ms_config::components::COMPONENTS.iter().find(|one| one.0 == id);
+    let known =
+        |id: &str| ms_runtime::section::components::COMPONENTS.iter().find(|one| one.0 == id);
     for (id, node) in state["components"].as_object().unwrap() {
         let (_, needs) = known(id).unwrap_or_else(|| panic!("{id} is not in ms-config's table"));
         let found: Vec<&str> =

@@ -8,8 +8,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use common::{Place, Server};
-use ms_config::{FrameworkConfig, Raw, Settings, plain};
+use ms_config::{Raw, Settings, plain};
 use ms_control::Client;
+use ms_runtime::section::FrameworkConfig;
 use serde_json::{Value, json};
 
 /// Every key of the map, with its value as it is written on a command line.

@@ -13,9 +13,10 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use common::{Http, Place, Server, id_of, paths, until};
-use ms_config::{FrameworkConfig, Raw, Settings, keys};
+use ms_config::{Raw, Settings, keys};
 use ms_control::Client;
 use ms_control::proto::{Fault, Verb};
+use ms_runtime::section::FrameworkConfig;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::Signal;
 use serde_json::Value;

@@ -12,7 +12,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use ms_config::{ConfigErrors, FrameworkConfig, Loaded, Loader};
+use ms_config::{ConfigErrors, Loaded, Loader};
+use ms_runtime::section::FrameworkConfig;
 
 pub(crate) struct Dir(tempfile::TempDir);
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ms_core::lifecycle::{ComponentId, DependencyGraph, GraphError, OrderHint, Phase};
+use ms_core::lifecycle::{ComponentId, Phase};
+
+use super::graph::{DependencyGraph, GraphError, OrderHint};
 
 /// What a plan needs to know of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,6 +16,12 @@ use ms_core::lifecycle::ComponentId;
 use ms_core::time::{Tick, part};
 use serde::Serialize;
 
+/// Shortest time the seven steps can be split into.
+pub const MIN_DEADLINE: Duration = Duration::from_secs(1);
+/// What is kept of the time a process is granted for what comes after the seven steps: the tree,
+/// the control endpoint and the threads.
+pub const RESERVE: Duration = Duration::from_secs(5);
+
 /// A step of a shutdown, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_config::{FrameworkConfig, OutsideFallback};
 use ms_core::lifecycle::Phase;
 use ms_core::time::{later, part};
 use ms_core::{Backoff, Invalid};
 use ms_resilience::{BreakerSpec, CallError, CircuitBreaker, Fallback, FallbackStrategy};
+use ms_runtime::section::{FrameworkConfig, OutsideFallback};
 use ms_runtime::{CallReporter, Calls, ComponentSpec};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_transport::{ClientError, HttpClient, Outgoing};

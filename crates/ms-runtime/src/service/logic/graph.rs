@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::component::{ComponentId, MAX_COMPONENTS};
-use super::phase::Phase;
+use ms_core::lifecycle::{ComponentId, Phase};
+
+/// Most components of one node.
+pub const MAX_COMPONENTS: usize = 1024;
 
 /// Why components cannot be put in order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +97,8 @@ impl DependencyGraph {
     /// Checks all declared components together.
     ///
     /// ```
-    /// use ms_core::lifecycle::{ComponentId, DependencyGraph};
+    /// use ms_core::lifecycle::ComponentId;
+    /// use ms_runtime::logic::graph::DependencyGraph;
     /// let id = |text| ComponentId::new(text).expect("valid");
     /// let cycle = [(id("a"), vec![id("b")]), (id("b"), vec![id("a")])];
     /// let error = DependencyGraph::new(cycle).expect_err("a cycle");
