@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_bus::{BusClient, BusConfig, EventBus};
-use ms_core::Backoff;
 use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
