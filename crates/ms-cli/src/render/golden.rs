@@ -97,7 +97,10 @@ fn reasons() {
     assert!(no_records(&status).contains("has not ended"));
     status.last_exit = Some(ExitReason::Shutdown);
     let text = no_records(&status);
-    assert!(text.contains("last ended with: shutdown") && !text.contains("has not"), "{text}");
+    assert!(
+        text.contains("last ended with: shutdown") && !text.contains("has not ended"),
+        "{text}"
+    );
     golden("why_gave_up.txt", &why(&sample::gave_up(), NOON + 90_000, false, UNICODE));
 }
 
