@@ -36,6 +36,7 @@ pub fn change<C: Settings>(in_force: &C, read: &C) -> Change<C> {
 }
 
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "a declared section is `pub`")]
 mod tests {
     use std::time::Duration;
 
