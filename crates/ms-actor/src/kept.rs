@@ -56,8 +56,8 @@ impl Handler<Down> for Idle {
 impl Handler<LifecycleEvent> for Idle {
     type Result = ();
 
-    fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
-        assert!(!matches!(news.change, LifeChange::Started(_)), "nobody is started again here");
+    fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
+        assert!(!matches!(event.change, LifeChange::Started(_)), "nobody is started again here");
     }
 }
 

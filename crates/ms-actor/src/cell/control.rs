@@ -34,7 +34,7 @@ pub(crate) enum Control {
     Resume,
     Status(oneshot::Sender<ActorStatus>),
     State(oneshot::Sender<Option<StateValue>>),
-    Trace(TraceOrder),
+    TraceMessages(TraceOrder),
     /// A trace's time may be up.
     TraceTimeout,
     Inject(Fault),
@@ -53,7 +53,7 @@ impl Control {
         match self {
             Self::Status(reply) => reply.is_closed(),
             Self::State(reply) => reply.is_closed(),
-            Self::Trace(order) => order.lines.is_closed(),
+            Self::TraceMessages(order) => order.lines.is_closed(),
             _ => false,
         }
     }

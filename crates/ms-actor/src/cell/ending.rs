@@ -161,7 +161,7 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
 /// Notifies followers, then whoever is bound to the ended life.
 fn notify_watchers(core: &Core, rare: Option<Box<Rare>>, exit: &ChildExit) {
     let (incarnation, reason) = (exit.incarnation(), exit.reason().clone());
-    core.notify_followers(&LifeChange::Ended { incarnation, reason });
+    core.notify_followers(&LifeChange::Exited { incarnation, reason });
     notify_bound(core, rare, exit);
 }
 

@@ -18,7 +18,7 @@ pub enum LifeChange {
     /// The init of this incarnation is done.
     Started(Incarnation),
     /// This incarnation has ended; another may come.
-    Ended {
+    Exited {
         /// Which start of it.
         incarnation: Incarnation,
         /// Why it ended.

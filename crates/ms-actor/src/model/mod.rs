@@ -83,10 +83,10 @@ impl World {
         let heard = Heard::default();
         let parent = Parent { sink: Arc::new(heard.clone()), key: 7 };
         let cell = self.cell(mailbox, Some(parent));
-        let told = heard.clone();
+        let follower = heard.clone();
         let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
         let by = std::sync::Weak::<Cell<Probe>>::new();
-        let notify = Box::new(move |_: Arc<dyn AnyCell>, change| told.follow(change));
+        let notify = Box::new(move |_: Arc<dyn AnyCell>, change| follower.follow(change));
         cell.core.add_follower(1, Follower { by, of, notify });
         (cell, heard)
     }
@@ -185,7 +185,7 @@ impl Handler<Put> for Probe {
     }
 }
 
-/// What was told, in the order it was told: to the supervisor and to a follower.
+/// Everything reported, in that order: to the supervisor and to a follower.
 #[derive(Default, Clone)]
 struct Heard(Arc<Mutex<(Vec<String>, Vec<String>)>>);
 
@@ -193,7 +193,7 @@ impl Heard {
     fn follow(&self, change: LifeChange) {
         let line = match change {
             LifeChange::Started(incarnation) => format!("started {incarnation}"),
-            LifeChange::Ended { incarnation, .. } => format!("ended {incarnation}"),
+            LifeChange::Exited { incarnation, .. } => format!("ended {incarnation}"),
             LifeChange::Gone(_) => "gone".to_owned(),
         };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.push(line);

@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_ring_has_let_go_is_told_once() {
+    fn what_the_ring_has_let_go_is_reported_once() {
         let log = EventLog::new(8);
         let mut slow = log.source().reader(ReadFrom::After(0));
         publish(&log, 18);

@@ -145,7 +145,12 @@ impl AnyRef {
         let (lines, receiver) = mpsc::channel(256);
         let until = after(time);
         let left = max.clamp(1, MAX_TRACE_LINES);
-        self.0.core().control(Control::Trace(TraceOrder { left, until, lines, timer: None }));
+        self.0.core().control(Control::TraceMessages(TraceOrder {
+            left,
+            until,
+            lines,
+            timer: None,
+        }));
         receiver
     }
 

@@ -362,7 +362,7 @@ impl Table {
         match change {
             LifeChange::Gone(reason) => self.gone(of, reason),
             LifeChange::Started(incarnation) => self.started(of, *incarnation),
-            LifeChange::Ended { .. } => {}
+            LifeChange::Exited { .. } => {}
         }
     }
 

@@ -219,12 +219,12 @@ mod tests {
         for lost in [format!("{other}.3.4"), format!("{life}.11.4"), "3.4".to_owned()] {
             assert_eq!(from(&lost), (Some(0), Some(0), true), "{lost}");
         }
-        let since = |since_seq, since_task, life| {
+        let numbered = |since_seq, since_task, life| {
             start(FollowEvents { since_seq, since_task, life, ..FollowEvents::default() })
         };
-        assert_eq!(since(None, None, None), (None, None, false));
-        assert_eq!(since(Some(3), Some(4), Some(life)), (Some(3), Some(4), false));
-        assert_eq!(since(Some(99), None, None), (Some(10), None, false), "what is to come");
-        assert_eq!(since(Some(3), None, Some(other)), (Some(0), None, true));
+        assert_eq!(numbered(None, None, None), (None, None, false));
+        assert_eq!(numbered(Some(3), Some(4), Some(life)), (Some(3), Some(4), false));
+        assert_eq!(numbered(Some(99), None, None), (Some(10), None, false), "what is to come");
+        assert_eq!(numbered(Some(3), None, Some(other)), (Some(0), None, true));
     }
 }

@@ -60,7 +60,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 self.during = During::State;
                 drop(reply.send(self.cell.view.map(|view| view(actor))));
             }
-            Control::Trace(mut order) => {
+            Control::TraceMessages(mut order) => {
                 self.cell.core.traced.store(true, Ordering::Release);
                 // Its time runs out even when not a message comes.
                 let (until, cell) = (order.until, Arc::downgrade(&self.cell));

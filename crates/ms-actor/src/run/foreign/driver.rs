@@ -155,7 +155,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
             // Its state is inside actix's future.
             Control::State(reply) => drop(reply.send(None)),
             // Its messages cannot be seen: the trace ends at once, empty.
-            Control::Trace(order) => drop(order),
+            Control::TraceMessages(order) => drop(order),
             Control::TraceTimeout => {}
             Control::Exit { reason: ExitReason::Normal, .. } => {}
             Control::Exit { reason, .. } => return Some(Step::End(reason)),
