@@ -111,7 +111,7 @@ impl Desk {
             return self.read(admitted, provider, op).await;
         }
         // Looked up behind the checks: an answer is for those who may ask for it.
-        let seen = op.request_id().map(|id| self.0.repeats.look_up(id, &op)).transpose()?;
+        let seen = self.seen(&admitted.asked.by, &op)?;
         match seen {
             None => self.change(admitted, provider, op, None).await,
             Some(Seen::First(claim)) => self.change(admitted, provider, op, Some(claim)).await,
@@ -155,14 +155,15 @@ impl Desk {
             });
             let answer = answer.await;
             drop(inside);
+            // Before the record: should that panic, what was done is known to its repeats.
+            if let Some(claim) = claim {
+                claim.settle(&answer);
+            }
             let outcome = match &answer {
                 Ok(answer) => Outcome::done(O::outcome(answer)),
                 Err(error) => Outcome::failed(error),
             };
             keep(&*desk.0.records, &done, outcome, on_record);
-            if let Some(claim) = claim {
-                claim.settle(&answer);
-            }
             timed.end(answer.as_ref().err());
             answer
         };
@@ -170,6 +171,18 @@ impl Desk {
             Ok(answer) => answer,
             Err(_) => Err(goes_on(&steering.verb, &steering.target, within)),
         }
+    }
+
+    /// Looks up what is known of the id of a request, if it has one.
+    fn seen<O: Once>(&self, by: &Principal, op: &O) -> Result<Option<Seen<O>>, OpError> {
+        let Some(id) = op.request_id() else { return Ok(None) };
+        let seen = self.0.repeats.look_up(&by.name, id, op);
+        if let Err(refusal) = &seen
+            && self.0.audit.records(O::KIND, by.role)
+        {
+            keep(&*self.0.records, &steering(op, by), Outcome::failed(refusal), true);
+        }
+        seen.map(Some)
     }
 
     /// Takes every step before the provider.

@@ -11,8 +11,10 @@ use actix::prelude::*;
 use common::{path, paused};
 use ms_actor::{Fault, Ref, SendError, SendFailure, StartError};
 use ms_core::view::{Decision, Lifecycle};
-use ms_core::{Backoff, ChildId, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, SupervisorSpec, Verb, start_root};
+use ms_core::{Backoff, ChildId, ExitReason, Incarnation, Restart};
+use ms_supervisor::{
+    ChildSpec, DynamicChild, Heartbeat, SupervisorError, SupervisorSpec, Verb, start_root,
+};
 
 struct Counter(u64);
 
@@ -249,6 +251,53 @@ fn starts_once() -> ChildSpec {
             _ => Ok(Counter(0)),
         }
     })
+}
+
+/// A verb for an incarnation is for that one alone: its supervisor refuses it for a successor.
+#[test]
+fn what_is_meant_for_an_incarnation_spares_its_successor() {
+    paused(|node| async move {
+        let children = ["a", "b"].map(|id| ChildSpec::actor(id, || Counter(0)));
+        let root = SupervisorSpec::one_for_one("root").children(children);
+        let root = start_root(&node, root).await.expect("starts");
+        let (a, first) = (path("/root/a"), Incarnation(1));
+        root.steer_incarnation(&a, Verb::Kill, Some(first)).await.expect("it is the first");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        for verb in [Verb::Kill, Verb::Stop, Verb::Restart, Verb::Suspend, Verb::Resume] {
+            let refused = root.steer_incarnation(&a, verb, Some(first)).await;
+            assert!(
+                matches!(&refused, Err(SupervisorError::AnotherIncarnation { lives, .. }) if lives.0 == 2),
+                "{verb}: {refused:?}"
+            );
+        }
+        let actor = root.find(&a).await.expect("there");
+        assert_eq!((actor.is_alive(), actor.incarnation().0), (true, 2));
+        root.steer_incarnation(&a, Verb::Stop, Some(Incarnation(2))).await.expect("the second");
+        assert!(!actor.is_alive());
+    });
+}
+
+/// The look and the order are one turn of the supervisor: an order that was sent for the first
+/// incarnation, and is read when the second is there, is refused.
+#[test]
+fn an_order_that_comes_late_is_refused_by_the_supervisor() {
+    paused(|node| async move {
+        let root = SupervisorSpec::one_for_one("root").child(ChildSpec::actor("a", || Counter(0)));
+        let root = start_root(&node, root).await.expect("starts");
+        let actor = root.find(&path("/root/a")).await.expect("there");
+        actor.kill();
+        // Both orders are asked before the supervisor has a turn: what the caller sees is the first.
+        let at = path("/root/a");
+        let orders = [Verb::Kill, Verb::Stop]
+            .map(|verb| root.steer_incarnation(&at, verb, Some(Incarnation(1))));
+        for done in futures_util::future::join_all(orders).await {
+            assert!(
+                matches!(&done, Err(SupervisorError::AnotherIncarnation { .. } | SupervisorError::Refused { .. })),
+                "{done:?}"
+            );
+        }
+        assert_eq!((actor.is_alive(), actor.incarnation().0), (true, 2));
+    });
 }
 
 #[test]
