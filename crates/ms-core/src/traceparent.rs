@@ -95,7 +95,8 @@ impl TraceContext {
     }
 }
 
-/// The error for a text that is not a `traceparent`. A server that gets such a header begins a trace of its own.
+/// The error for a text that is not a `traceparent`. A server that gets such a header begins a
+/// trace of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceparentError {
