@@ -231,6 +231,7 @@ impl From<JsonError> for OpError {
         let text = error.to_string();
         let made = Self::new(code, "the request is malformed").why(text.clone()).detail(text);
         match error.at() {
+            // The text as a whole: there is no place to name.
             "" => made,
             at => made.at(at, error.what()),
         }
@@ -302,6 +303,8 @@ impl<'de> Deserialize<'de> for OpError {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let Written { code, problem, what, why, next, detail, places, retry_after_ms } =
             Written::deserialize(from)?;
+        // By both names: one number stands for several rows, such as a full queue and a key that
+        // belongs to another request.
         let code = codes::row(&code, &problem)
             .ok_or_else(|| D::Error::custom(format!("there is no code {code} {problem}")))?;
         Ok(Self(Box::new(Parts {

@@ -1,7 +1,7 @@
 //! Requests that are sent again: the second is given the answer of the first.
 //!
 //! A caller whose connection broke does not know whether its request was carried out. With an id it
-//! can ask again, and nothing is done twice, be the first done, under way or failed.
+//! can ask again, and nothing is done twice, whether the first is done, under way or has failed.
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
@@ -24,8 +24,9 @@ const FOR: Duration = Duration::from_secs(600);
 /// The answer of a first request; `None` while that is under way.
 type Settled<O> = Option<Result<<O as Operation>::Answer, OpError>>;
 
-/// The requests with an id that were asked of late.
+/// The recent requests that have an id.
 #[derive(Default)]
+// One lock for all ids is enough: only steering has them, and no wait happens under it.
 pub(super) struct Repeats(Mutex<Known>);
 
 #[derive(Default)]
@@ -73,6 +74,8 @@ impl Repeats {
         let now = Instant::now();
         known.forget(now);
         if let Some(first) = known.by_key.get(&key) {
+            // Another operation, or the same with other fields: a caller that reuses ids must not
+            // be given an answer to something else.
             let first = first.downcast_ref::<First<O>>().filter(|first| first.op == *op);
             let first = first.ok_or_else(|| OpError::id_of_another(id))?;
             if first.stands() {

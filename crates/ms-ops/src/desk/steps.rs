@@ -106,6 +106,8 @@ impl Desk {
         op: O,
     ) -> Result<O::Answer, OpError> {
         let admitted = self.admit(caller, within, &op)?;
+        // Before the id is looked up: what nobody carried out may be asked again with the same id,
+        // once the component is up.
         let provider = self.provider::<O>()?;
         if !O::KIND.outlives_its_caller() {
             return self.read(admitted, provider, op).await;
@@ -154,16 +156,18 @@ impl Desk {
                 OpError::internal(format!("the {} of {} panicked", done.verb, done.target))
             });
             let answer = answer.await;
+            // Named here so that the work owns the passes. An async block captures what it names,
+            // and without this line they would be given back when the caller leaves.
             drop(inside);
-            // Before the record: should that panic, what was done is known to its repeats.
-            if let Some(claim) = claim {
-                claim.settle(&answer);
-            }
             let outcome = match &answer {
                 Ok(answer) => Outcome::done(O::outcome(answer)),
                 Err(error) => Outcome::failed(error),
             };
             keep(&*desk.0.records, &done, outcome, on_record);
+            if let Some(claim) = claim {
+                // After the record: whoever has the answer finds it on record.
+                claim.settle(&answer);
+            }
             timed.end(answer.as_ref().err());
             answer
         };
@@ -198,6 +202,7 @@ impl Desk {
             None => desk.gate.enter(door, O::ACTION)?,
         };
         let by = desk.authenticate.principal(credential, O::ACTION)?;
+        // Behind authentication: a `Rate` may bound each principal by itself.
         let rate = desk.rate.take(&by, O::ACTION)?;
         if let Err(refusal) = desk.policy.permit(&by, O::ACTION, &op.target()) {
             // An attempt at what would be on record is worth as much to an auditor as a success.
