@@ -27,10 +27,12 @@ pub enum PlaceError {
 }
 
 impl NodeLife {
-    /// Makes a life of a random number, supplied by whoever boots the node. Zero counts as one.
+    /// Makes a life of a random number, supplied by whoever boots the node. Its lowest bit is set.
+    // Never zero then, and with a last digit that is not 0: a pattern in a schema can say that, and
+    // none can say "16 digits, not all zero".
     #[must_use]
     pub const fn new(random: u64) -> Self {
-        match NonZeroU64::new(random) {
+        match NonZeroU64::new(random | 1) {
             Some(random) => Self(random),
             None => Self(NonZeroU64::MIN),
         }

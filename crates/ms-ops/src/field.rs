@@ -3,6 +3,7 @@
 //! The compiler checks it: [`operation!`](crate::operation!) takes a field without a bound only if
 //! its type is [`Bounded`], and neither texts nor lists are.
 
+use ms_core::id::{MAX_CHILD_ID, MAX_PATH_DEPTH};
 use ms_core::stream::EventFilter;
 use ms_core::task::{MAX_BATCH, MAX_PAGE, NewTask, TaskChange, TaskFilter, TaskId, TaskState};
 use ms_core::{ActorPath, Incarnation, NodeLife};
@@ -102,7 +103,8 @@ impl Measured for String {
 impl Bounded for ActorPath {
     fn schema() -> Value {
         let pattern = "^(/[a-z0-9][a-z0-9_-]{0,63}){1,64}$";
-        json!({ "type": "string", "pattern": pattern, "maxLength": 1024 })
+        let longest = MAX_PATH_DEPTH * (MAX_CHILD_ID + 1);
+        json!({ "type": "string", "pattern": pattern, "maxLength": longest })
     }
 }
 

@@ -144,9 +144,13 @@ impl Desk {
         // Doors were made from the table when they opened: an operation that is added later would be
         // at none of them.
         self.0.table.row(O::NAME)?;
-        if let Some(slot) = self.0.slots.get(&TypeId::of::<O>()) {
-            slot.store(Some(Arc::new(provider)));
-        }
+        // By the type: the row may be another type's of the same name.
+        let slot = self.0.slots.get(&TypeId::of::<O>());
+        let slot = slot.ok_or_else(|| {
+            let what = format!("the operation {} of this desk is of another type", O::NAME);
+            OpError::new(&codes::NO_OPERATION, what).next("build the desk with this type")
+        })?;
+        slot.store(Some(Arc::new(provider)));
         Ok(())
     }
 

@@ -332,7 +332,10 @@ async fn an_id_of_another_request_is_a_conflict() {
     log.take();
     let other = ask(&desk, operator(), LONG, with_id(Does::Fails, "a")).await.unwrap_err();
     assert_eq!((other.code.number(), other.code.sort.status), ("MS0034", 409));
-    assert_eq!(log.take(), lines(&[]));
+    // Refused as by the policy: on record, and not with the provider.
+    let seen = log.take();
+    assert_eq!(count(&seen, "record: "), 1, "{seen:?}");
+    assert!(!seen.iter().any(|line| line.starts_with("provider")), "{seen:?}");
 }
 
 /// Who is told to come again comes with the same id, and it is done then.

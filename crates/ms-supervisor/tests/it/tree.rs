@@ -258,8 +258,7 @@ fn starts_once() -> ChildSpec {
 #[test]
 fn what_is_meant_for_an_incarnation_spares_its_successor() {
     paused(|node| async move {
-        let children = ["a", "b"].map(|id| ChildSpec::actor(id, || Counter(0)));
-        let root = SupervisorSpec::one_for_one("root").children(children);
+        let root = SupervisorSpec::one_for_one("root").child(ChildSpec::actor("a", || Counter(0)));
         let root = start_root(&node, root).await.expect("starts");
         let (a, first) = (path("/root/a"), Incarnation(1));
         root.steer_incarnation(&a, Verb::Kill, Some(first)).await.expect("it is the first");

@@ -72,12 +72,12 @@ fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn packed(headers: &HeaderMap) -> Result<bool, Problem> {
-    match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
-        None | Some(b"identity") => Ok(false),
-        Some(b"gzip") => Ok(true),
-        Some(_) => {
-            Err(Problem::new(&MEDIA_TYPE, "the Content-Encoding is neither gzip nor identity"))
-        }
+    let Some(coding) = headers.get(header::CONTENT_ENCODING) else { return Ok(false) };
+    // Codings are the same in any case (RFC 9110, 8.4.1).
+    match coding.as_bytes().to_ascii_lowercase().as_slice() {
+        b"identity" => Ok(false),
+        b"gzip" => Ok(true),
+        _ => Err(Problem::new(&MEDIA_TYPE, "the Content-Encoding is neither gzip nor identity")),
     }
 }
 
