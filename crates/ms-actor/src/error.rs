@@ -124,6 +124,12 @@ pub enum AskFailure {
 }
 
 impl AskFailure {
+    /// Returns whether the message surely had no effect: it was never in the mailbox.
+    #[must_use]
+    pub const fn is_unsent(&self) -> bool {
+        matches!(self, Self::NotSent(_) | Self::Deadlock { .. })
+    }
+
     /// Returns why the asked actor ended, if that is what happened.
     #[must_use]
     pub fn exit_reason(&self) -> Option<&ExitReason> {

@@ -1,4 +1,4 @@
-//! What the arguments of several verbs share: times, and the end of each `--help`.
+//! Helpers for the arguments of several verbs: times, and the end of each `--help`.
 
 use std::time::Duration;
 

@@ -98,6 +98,7 @@ impl Cli {
             Verb::Metrics(verb) => verb.run(&cx).await,
             Verb::Inject(verb) => verb.run(&cx).await,
             Verb::Call(verb) => verb.run(&cx).await,
+            // These three ask no node and wait for nothing.
             Verb::Explain(verb) => verb.run(&cx),
             Verb::Config(verb) => verb.run(&cx),
             Verb::Completions(verb) => verb.run(&mut Self::command(), &cx),

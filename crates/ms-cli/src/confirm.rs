@@ -28,7 +28,7 @@ pub(crate) struct Sure {
     pub(crate) reason: Option<String>,
 }
 
-/// How a person agrees.
+/// The consent of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Consent {
     /// By `--yes`.
@@ -47,6 +47,7 @@ pub(crate) const REPEAT: &str = "repeat with --yes";
 /// Without `--yes` and without a terminal it refuses at once: a script that waits for an answer
 /// which nobody can give hangs, and one that takes silence for a yes does harm.
 pub(crate) fn consent(yes: &Yes, what: &str, next: &'static str) -> Result<Consent, Failure> {
+    // Standard input decides, because the answer is read from it; stdout may well be a pipe.
     match (yes.yes, io::stdin().is_terminal()) {
         (true, _) => Ok(Consent::Given),
         (false, true) => Ok(Consent::Ask(next)),
@@ -58,6 +59,7 @@ impl Consent {
     /// Asks for consent unless `--yes` gave it.
     pub(crate) fn obtain(self, what: &str) -> Outcome {
         let Self::Ask(next) = self else { return Ok(()) };
+        // On stderr: stdout may go into a file, where nobody would see the question.
         say(&format!("{what}? [y/N] "));
         match agreed(&mut io::stdin().lock())? {
             true => Ok(()),
@@ -69,6 +71,7 @@ impl Consent {
 fn agreed(from: &mut impl BufRead) -> io::Result<bool> {
     let mut answer = String::new();
     from.read_line(&mut answer)?;
+    // Everything else is a no, an empty line and the end of the input included.
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 

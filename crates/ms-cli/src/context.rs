@@ -1,4 +1,4 @@
-//! What a verb runs with: the node to ask, the longest wait, and where to answer.
+//! The context of a verb: the node to ask, the longest wait, and the output.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) struct Cx {
     pub(crate) timeout: Duration,
     /// Whether to answer in JSON.
     pub(crate) json: bool,
-    /// Where to answer.
+    /// The output.
     pub(crate) out: Out,
 }
 

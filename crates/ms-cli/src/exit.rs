@@ -11,7 +11,7 @@ use crate::render::clean;
 /// Exit code after Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Why a verb failed.
+/// The failure of a verb.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The node refused, or the connection to it failed.
@@ -51,6 +51,7 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
         }
         Err(Failure::Config(errors)) => {
             errors.lines().for_each(|line| say(&format!("error: {}\n", clean(&line))));
+            // 8 or 78: scripts can tell a configuration that is wrong from one that is unsafe.
             errors.exit_code().into()
         }
         Err(Failure::NoSuchCode(code)) => {

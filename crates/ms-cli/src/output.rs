@@ -12,7 +12,7 @@ use crate::render::Style;
 /// Moves the cursor home and clears the screen below it.
 const HOME: &str = "\x1b[H\x1b[J";
 
-/// Where answers go.
+/// The destination of answers.
 #[derive(Debug)]
 pub(crate) struct Out {
     /// Colours and characters that may be used.
@@ -34,6 +34,7 @@ impl Out {
     /// Chooses the style: colour only on a terminal that has not declined it.
     pub(crate) fn new(ascii: bool) -> Self {
         let terminal = io::stdout().is_terminal();
+        // An empty `NO_COLOR` counts as unset (no-color.org).
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self { style: Style { colour: terminal && !dumb && !set("NO_COLOR"), ascii }, terminal }
@@ -49,6 +50,7 @@ impl Out {
 
     /// Redraws the screen with text; appends it where there is no terminal.
     pub(crate) fn screen(&self, text: &str) -> Outcome {
+        // In a file or a pipe the drawings follow each other: control codes would be noise there.
         let home = if self.terminal { HOME } else { "" };
         self.text(&format!("{home}{text}"))
     }

@@ -34,6 +34,7 @@ impl Places {
     #[must_use]
     pub fn from_env() -> Self {
         let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        // As the XDG Base Directory Specification wants it: an empty or relative value is ignored.
         let runtime = path("XDG_RUNTIME_DIR").filter(|dir| dir.is_absolute());
         let in_tmp = || Some(PathBuf::from(format!("/tmp/ms-framework-{}", own_uid()?)));
         Self {
@@ -101,6 +102,7 @@ async fn live_sockets(directory: &Path) -> Result<Vec<PathBuf>, ControlError> {
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "sock"))
+        // Each is connected to, and dead nodes leave their sockets behind.
         .take(MAX_CANDIDATES)
         .collect();
     found.sort();

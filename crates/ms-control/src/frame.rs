@@ -55,6 +55,8 @@ impl From<FrameError> for ControlError {
 /// # Cancel safety
 /// Cancel safe.
 pub async fn read_first<R: AsyncRead + Unpin>(from: &mut R) -> Result<u8, FrameError> {
+    // One byte and no more, so that a wait for a request can be given up without losing part of a
+    // frame.
     let mut first = [0; 1];
     match from.read(&mut first).await? {
         0 => Err(FrameError::Closed),

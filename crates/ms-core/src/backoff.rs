@@ -32,6 +32,7 @@ impl Backoff {
     pub fn delay(&self, failures: u32, unit_random: f64) -> Duration {
         // 63, or the shift would drop the bit.
         let doublings = failures.saturating_sub(1).min(63);
+        // In floats: a `Duration` times 2^63 overflows, which panics.
         let base = self.min.as_secs_f64() * (1_u64 << doublings) as f64;
         let base = base.min(self.max.as_secs_f64());
         let low = base * (1.0 - self.jitter);

@@ -50,6 +50,7 @@ impl Backtrace {
 /// Returns the first lines of a backtrace, which are those of the panic.
 fn head_of(text: &str) -> String {
     let cut = |line: &str, used: &mut usize| {
+        // By whole lines: a frame that is cut names something else.
         *used += line.len() + 1;
         (*used <= MAX_TEXT).then(|| format!("{line}\n"))
     };

@@ -1,4 +1,4 @@
-//! Why an actor ended, and what else is known of its end.
+//! The exit reason of an actor, and other facts about its end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::backtrace::Backtrace;
 use crate::id::{ActorPath, ChildId, Incarnation};
 
-/// Why one incarnation of an actor ended.
+/// The reason why one incarnation of an actor ended.
 ///
 /// The reason travels as a message, with the path and the incarnation, to the
 /// supervisor and to every monitor. Cloning is cheap. The classification follows
@@ -93,6 +93,8 @@ impl ExitReason {
     pub fn panic(&self) -> Option<&PanicRecord> {
         match self {
             Self::Panicked(record) => Some(record),
+            // Within, as deep as it lies: a supervisor that did not boot wraps the reason of its
+            // child.
             Self::InitFailed(inner) | Self::ChildStartFailed { reason: inner, .. } => inner.panic(),
             _ => None,
         }
@@ -206,7 +208,7 @@ impl ChildExit {
     }
 }
 
-/// What is known of a run that ended, beside the reason.
+/// The facts about a run that ended, besides the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExitFacts {
     /// How long it had been up.
@@ -221,7 +223,7 @@ pub struct ExitFacts {
     pub injected: bool,
 }
 
-/// What is known of a panic: recorded by the panic hook before unwinding starts.
+/// The facts about a panic, recorded by the panic hook before unwinding starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PanicRecord {
     /// The panic's message; `"<payload of an unknown type>"` when it had none.
@@ -238,6 +240,7 @@ pub struct PanicRecord {
 
 impl fmt::Display for PanicRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Quoted: a panic message may have line breaks, and is shown on one line.
         write!(f, "{:?}", self.message)?;
         if let Some(location) = &self.location {
             write!(f, " at {location}")?;

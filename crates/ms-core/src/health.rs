@@ -31,6 +31,7 @@ pub enum HealthResult {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
+// `Unknown` before `Degraded`: that nothing is known yet must not hide what is known to be bad.
 pub enum HealthStatus {
     /// All is well.
     Healthy,

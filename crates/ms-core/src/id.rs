@@ -12,7 +12,7 @@ pub const MAX_CHILD_ID: usize = 64;
 /// Longest path, in path segments; a deeper tree is refused at its start.
 pub const MAX_PATH_DEPTH: usize = 64;
 
-/// Why a text is no id or no path.
+/// The error for a text that is not an id or not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
@@ -160,7 +160,7 @@ pub(crate) fn check_segment(text: &str) -> Result<(), IdError> {
     }
 }
 
-/// Where an actor lives in the tree: `/root/agents/crawler-3`.
+/// The place of an actor in the tree: `/root/agents/crawler-3`.
 ///
 /// A path stays the same over restarts; [`Incarnation`] tells one life from the
 /// next. Cloning is a reference count.

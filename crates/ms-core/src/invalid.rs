@@ -1,4 +1,4 @@
-//! What an input does not fulfil, and where.
+//! The part of an input that is not valid, and the reason.
 
 /// One part of an input that is not what it has to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct NodeLife(NonZeroU64);
 
-/// Why a text names no life of a node, or no place among its events.
+/// The error for a text that is not a life of a node, or not a place among its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceError {
@@ -112,6 +112,7 @@ impl FromStr for Place {
             true => text.parse().map_err(|_| PlaceError::Place),
             false => Err(PlaceError::Place),
         };
+        // 4 and not 3: a fourth part has to be seen to be refused.
         let parts: Vec<_> = text.splitn(4, '.').collect();
         let (life, numbers) = match parts.split_first() {
             Some((life, numbers @ [_, _])) => (Some(NodeLife::read(life)?), numbers),
@@ -139,7 +140,7 @@ impl From<Place> for String {
     }
 }
 
-/// Where a reader that comes back resumes.
+/// The point from which a returning reader resumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resumed {
     /// After these numbers: they are of this life.

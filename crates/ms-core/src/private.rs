@@ -13,7 +13,7 @@ pub struct FileFacts {
     pub gid: u32,
 }
 
-/// Who wants to read it.
+/// The process that wants to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reader {
     /// The effective user of the process.
@@ -22,7 +22,7 @@ pub struct Reader {
     pub groups: Vec<u32>,
 }
 
-/// Why a file is not private, and what to do.
+/// The reason why a file is not private, with advice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Exposed {
@@ -87,10 +87,12 @@ impl FileFacts {
         if uid != reader.uid && uid != 0 {
             return Err(Exposed::Owner { owner: uid, reader: reader.uid });
         }
+        // Equal, not masked: with any further bit the group may write, or others may read.
         let shared = uid == 0 && open == GROUP_READS && reader.groups.contains(&gid);
         match open == 0 || shared {
             true => Ok(()),
             false => Err(Exposed::Mode {
+                // Without the bits of the file type, which `chmod` does not know.
                 mode: Mode(mode & 0o7777),
                 advice: if uid == reader.uid { CLOSE } else { SHARE },
             }),

@@ -37,6 +37,7 @@ pub enum StreamKind {
         restarted: bool,
     },
     /// Something happened in the node. It is written as itself: readers see one list of kinds.
+    // serde wants untagged variants at the end.
     #[serde(untagged)]
     Node(EventKind),
 }

@@ -19,7 +19,7 @@ pub const ONE: &str = "*";
 /// The wildcard for one or more tokens, at the end.
 pub const TAIL: &str = ">";
 
-/// Why a text is no subject, or no filter.
+/// The error for a text that is not a subject, or not a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubjectError {
@@ -74,7 +74,7 @@ pub enum SubjectError {
     },
 }
 
-/// What an event is about: `orders.eu.created`.
+/// The subject of an event: `orders.eu.created`.
 ///
 /// ```
 /// use ms_core::subject::{Filter, Subject};
@@ -134,6 +134,7 @@ impl Filter {
     }
 }
 
+// One check for both, so that each subject is a valid filter and `Filter::from` needs no other.
 fn check(text: &str, wildcards: bool) -> Result<(), SubjectError> {
     if text.is_empty() {
         return Err(SubjectError::Empty);

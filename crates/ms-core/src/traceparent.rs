@@ -1,4 +1,4 @@
-//! Which trace something belongs to: the header `traceparent` of W3C Trace Context.
+//! The trace that something belongs to: the header `traceparent` of W3C Trace Context.
 //!
 //! The specification is <https://www.w3.org/TR/trace-context/>; what this module takes and writes
 //! is its version `00`, and of later versions the part that they must share with it. The header
@@ -95,7 +95,8 @@ impl TraceContext {
     }
 }
 
-/// Why a text is not a `traceparent`. A server that gets such a header begins a trace of its own.
+/// The error for a text that is not a `traceparent`. A server that gets such a header begins a
+/// trace of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceparentError {
@@ -155,6 +156,7 @@ fn hex(bytes: &[u8], from: usize, to: usize) -> Result<u128, TraceparentError> {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Always `00`: of a later version only what both share was kept.
         write!(f, "00-{}-{}-{:02x}", self.trace, self.span, self.flags)
     }
 }
@@ -171,6 +173,7 @@ impl fmt::Display for SpanId {
     }
 }
 
+// As `Display`: a log line has the ids as people search for them, however it records them.
 impl fmt::Debug for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

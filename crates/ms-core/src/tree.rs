@@ -91,6 +91,7 @@ impl TreeBuilder {
         if row.level > MAX_PATH_DEPTH {
             return Err(NoTree::TooDeep);
         }
+        // Never the root: it is closed by `finish`, and a second one was refused above.
         self.close(row.level.max(1));
         let TreeRow { id, status, supervisor, omitted, .. } = row;
         self.open.push(TreeNode { id, status, supervisor, children: Vec::new(), omitted });

@@ -17,7 +17,7 @@ use crate::spec::{ChildType, Intensity, Restart, Strategy};
 /// Version of the shapes in this module; raised when a reader must change.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Where an actor is in its life.
+/// The stage of an actor's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lifecycle {
@@ -105,7 +105,7 @@ pub struct MailboxView {
     pub wait_max_us: Option<u64>,
 }
 
-/// What an actor is doing right now.
+/// The message that an actor is handling right now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandlingView {
     /// Type of the message.
@@ -204,6 +204,8 @@ impl TreeNode {
     /// [`omitted`](Self::omitted).
     pub fn silent(&self) -> impl Iterator<Item = &TreeNode> {
         self.walk().filter(|node| {
+            // The supervisor's own part comes with the list of its children, so that both are
+            // missing.
             node.supervisor.is_none()
                 && node.status.kind == ChildType::Supervisor
                 && node.status.marks.contains(&Mark::Unresponsive)

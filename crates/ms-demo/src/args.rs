@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+// Not clap, as in `msctl`: whoever tries the demo builds its packages, so `cargo xtask check`
+// counts them.
 use lexopt::{Arg, Parser, ValueExt};
 use ms_runtime::ControlEndpoint;
 

@@ -12,6 +12,7 @@ use ms_supervisor::Observer;
 
 /// A counter that is read while it is written.
 #[derive(Debug, Default)]
+// Relaxed throughout: each counter stands for itself, and the views only show it.
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {

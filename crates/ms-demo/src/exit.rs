@@ -12,7 +12,7 @@ use ms_worker::tasks::TasksError;
 use crate::out;
 use crate::state::StateError;
 
-/// Why a run failed.
+/// The failure of a run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{0}; see `ms-demo --help`")]

@@ -53,6 +53,7 @@ impl Keyboard {
         let stdin = std::io::stdin();
         let before = tcgetattr(&stdin).ok()?;
         let mut keys = before.clone();
+        // Not raw mode, which would take `ISIG` as well: Ctrl-C has to stay a signal.
         keys.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
         tcsetattr(&stdin, OptionalActions::Now, &keys).ok()?;
         let (send, presses) = mpsc::channel(MAX_WAITING);

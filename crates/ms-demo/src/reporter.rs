@@ -19,7 +19,7 @@ pub(crate) struct Finished {
     pub(crate) unwritten: Option<ReportError>,
 }
 
-/// Where the result leaves the tree.
+/// The place where the result leaves the tree.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outbox(Arc<(Mutex<Option<Finished>>, Notify)>);
 

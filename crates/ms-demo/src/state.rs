@@ -55,6 +55,8 @@ impl State {
         }
         let state = Self { dir: fs::canonicalize(dir).map_err(unusable)? };
         if fresh || !state.is_of(key)? {
+            // The tasks first: a crash in between must not leave them under the key of another
+            // input.
             ms_store::discard(&state.tasks()).map_err(|error| state.fault(error))?;
             state.note(key).map_err(unusable)?;
         }

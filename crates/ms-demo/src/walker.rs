@@ -45,7 +45,7 @@ pub(crate) struct WalkerAgent {
     retries: Retries,
 }
 
-/// Why a batch is not on disk.
+/// The reason why a batch is not on disk.
 #[derive(Debug, thiserror::Error)]
 enum Unlisted {
     #[error(transparent)]

@@ -23,6 +23,7 @@ impl Authenticate for AcceptVerified {
     fn principal(&self, given: Credential, action: Action) -> Result<Principal, OpError> {
         match given {
             Credential::Known(principal) => Ok(principal),
+            // The one reason why the action is asked for here: probes have no credentials to show.
             Credential::Nothing if action.permits(Role::Anonymous) => {
                 Ok(Principal { name: "anybody".to_owned(), role: Role::Anonymous })
             }

@@ -52,7 +52,7 @@ pub struct Principal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credential {
-    /// None, as of a probe.
+    /// No credentials, as from a probe.
     Nothing,
     /// The door has verified the caller, with the kernel or by a token.
     Known(Principal),
@@ -78,10 +78,12 @@ impl Caller {
     /// Creates the caller for a local user at the control socket.
     #[must_use]
     pub fn local(uid: u32, pid: Option<i32>) -> Self {
+        // Numbers, not names: the kernel vouches for them, and a name would need a look-up.
         let name = match pid {
             Some(pid) => format!("uid {uid} pid {pid}"),
             None => format!("uid {uid}"),
         };
+        // Whoever comes this far is the node's user or root: the socket has refused everybody else.
         Self::new(Door::Control, Credential::Known(Principal { name, role: Role::Operator }))
     }
 

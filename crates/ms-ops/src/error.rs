@@ -45,6 +45,9 @@ pub struct Parts {
     pub places: Vec<Place>,
     /// The delay after which the same may be asked again.
     pub retry_after: Option<Duration>,
+    /// Whether it is sure that nothing was done, so that the same request may be tried again. Like
+    /// the source, it stays inside the process: a client goes by the code.
+    pub not_done: bool,
     /// The error behind it, which stays inside the process.
     pub source: Option<Cause>,
 }
@@ -84,6 +87,7 @@ impl OpError {
             detail: None,
             places: Vec::new(),
             retry_after: None,
+            not_done: false,
             source: None,
         }))
     }
@@ -133,6 +137,20 @@ impl OpError {
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
+    }
+
+    /// Notes that nothing was done: a repeat of the request is not a second action.
+    #[must_use]
+    pub fn not_done(mut self) -> Self {
+        self.not_done = true;
+        self
+    }
+
+    /// Returns whether it is sure that nothing was done.
+    #[must_use]
+    pub fn was_not_done(&self) -> bool {
+        // 503 says that the request did not get to where it would have been carried out.
+        self.not_done || self.code.sort.status == 503
     }
 
     /// Adds the error behind it.
@@ -213,6 +231,7 @@ impl From<JsonError> for OpError {
         let text = error.to_string();
         let made = Self::new(code, "the request is malformed").why(text.clone()).detail(text);
         match error.at() {
+            // The text as a whole: there is no place to name.
             "" => made,
             at => made.at(at, error.what()),
         }
@@ -263,7 +282,8 @@ struct Written<'a> {
 
 impl Serialize for OpError {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Parts { code, what, why, next, detail, places, retry_after, source: _ } = &*self.0;
+        let Parts { code, what, why, next, detail, places, retry_after, not_done: _, source: _ } =
+            &*self.0;
         let delay = retry_after.map(|delay| u64::try_from(delay.as_millis()));
         Written {
             code: code.number().into(),
@@ -283,6 +303,8 @@ impl<'de> Deserialize<'de> for OpError {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let Written { code, problem, what, why, next, detail, places, retry_after_ms } =
             Written::deserialize(from)?;
+        // By both names: one number stands for several rows, such as a full queue and a key that
+        // belongs to another request.
         let code = codes::row(&code, &problem)
             .ok_or_else(|| D::Error::custom(format!("there is no code {code} {problem}")))?;
         Ok(Self(Box::new(Parts {
@@ -293,6 +315,7 @@ impl<'de> Deserialize<'de> for OpError {
             detail: detail.map(Cow::into_owned),
             places: places.into_owned(),
             retry_after: retry_after_ms.map(Duration::from_millis),
+            not_done: false,
             source: None,
         })))
     }

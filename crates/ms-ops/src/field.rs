@@ -144,6 +144,7 @@ impl Measured for Vec<NewTask> {
     }
 
     fn schema(max: u64) -> Value {
+        // A larger bound would promise more than `SubmitBatch` takes.
         debug_assert!(max <= MAX_BATCH as u64);
         json!({ "type": "array", "maxItems": max, "items": NewTask::schema() })
     }
@@ -184,6 +185,7 @@ impl Bounded for EventFilter {
 pub fn from(mut schema: Value, least: u64) -> Value {
     if let Value::Object(object) = &mut schema {
         let list = object.get("type").is_some_and(|of| of == "array");
+        // JSON Schema has a word of its own for each; texts are never given a least length.
         object.insert(if list { "minItems" } else { "minimum" }.to_owned(), least.into());
     }
     schema

@@ -124,6 +124,8 @@ macro_rules! operation {
                             name: stringify!($field),
                             doc: concat!($($field_doc, "\n"),+),
                             optional: $crate::operation!(@optional $type $(, $max)?)
+                                // A macro sees an attribute only as tokens; `default` is the one
+                                // that lets a field be absent.
                                 $(|| stringify!($serde).contains("default"))?,
                             schema: {
                                 let schema = $crate::operation!(@schema $type $(, $max)?);
@@ -143,6 +145,7 @@ macro_rules! operation {
     (@optional $type:ty, $max:expr) => { <$type as $crate::field::Measured>::OPTIONAL };
     (@schema $type:ty) => { <$type as $crate::field::Bounded>::schema() };
     (@schema $type:ty, $max:expr) => { <$type as $crate::field::Measured>::schema($max) };
+    // `Watch` before `$kind`: the first arm that matches is taken.
     (@row Watch) => { $crate::Row::ongoing::<Self> };
     (@row $kind:ident) => { $crate::Row::once::<Self> };
     // By the kind, so that no declaration of a steering can forget it.

@@ -37,9 +37,11 @@ impl From<TaskError> for OpError {
                     .at(of_payload(field), invalid.why.clone())
             }
             TaskError::OutOfBounds { what, .. } => Self::bad_request(text.clone()).at(*what, text),
+            // 422 and not 400: no schema can express it, so the request was well-formed.
             TaskError::Contradiction { what, .. } => {
                 Self::new(&codes::UNFIT_FIELD, text.clone()).at(*what, text)
             }
+            // Not `TOO_LARGE`, which is about bytes: here the number of tasks is wrong.
             TaskError::BatchTooLarge { .. } => Self::bad_request(text),
             TaskError::UnknownQueue(_) => {
                 Self::new(&codes::NO_QUEUE, text.clone()).at("queue", text)

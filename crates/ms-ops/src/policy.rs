@@ -72,6 +72,8 @@ impl Action {
     /// Returns whether a role is permitted it.
     #[must_use]
     pub fn permits(self, role: Role) -> bool {
+        // By default an action is the operator's alone: a new line that names no role opens
+        // nothing.
         role == Role::Operator || self.roles().contains(&role)
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const MAX: usize = 128;
 #[serde(try_from = "String", into = "String")]
 pub struct RequestId(Arc<str>);
 
-/// Why a text is no [`RequestId`].
+/// The error for a text that is not a [`RequestId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a request id has 1 to {MAX} visible ASCII characters; this text has not")]
 pub struct RequestIdError;
@@ -31,6 +31,7 @@ impl RequestId {
     /// [`RequestIdError`], unless it has 1 to 128 visible ASCII characters.
     pub fn new(text: impl Into<Arc<str>>) -> Result<Self, RequestIdError> {
         let text = text.into();
+        // No spaces and no control characters: errors quote the id.
         let good = (1..=MAX).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_graphic());
         if good { Ok(Self(text)) } else { Err(RequestIdError) }
     }

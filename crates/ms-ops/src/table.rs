@@ -32,7 +32,7 @@ pub trait Listed: Operation {
     fn row() -> Row;
 }
 
-/// An operation as a door sees it that goes by name.
+/// An operation as seen by a door that goes by name.
 #[derive(Clone)]
 pub struct Row {
     /// Its name.
@@ -109,6 +109,7 @@ impl Row {
             fields.iter().filter(|field| !field.optional).map(|field| field.name).collect();
         let properties: Map<_, _> = fields.into_iter().map(described).collect();
         let mut schema = json!({
+            // As `operation!` derives it: unknown fields are refused.
             "type": "object", "properties": properties, "additionalProperties": false,
         });
         if !required.is_empty() {
@@ -121,6 +122,7 @@ impl Row {
 fn described(field: FieldInfo) -> (String, Value) {
     let FieldInfo { name, doc, mut schema, .. } = field;
     if let Value::Object(object) = &mut schema {
+        // Where a comment wraps is the source's business, not the document's.
         let doc = doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
         object.insert("description".to_owned(), doc.into());
     }
@@ -139,6 +141,7 @@ fn read<O: DeserializeOwned>(fields: Value) -> Result<O, OpError> {
 
 /// The operations that doors offer by name.
 #[derive(Debug, Clone, Default)]
+// Ordered, so that help, the document and the golden file of the schemas list it the same way.
 pub struct Table(BTreeMap<&'static str, Row>);
 
 impl Table {

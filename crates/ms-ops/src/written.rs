@@ -9,7 +9,8 @@ use serde_json::Value;
 /// An answer that can only be written as JSON.
 pub struct Written(Box<dyn Write + Send>);
 
-/// Serialises through an object, which serde's own trait cannot be.
+/// Serialises through a trait object: serde's own trait is not object safe.
+// Twenty lines instead of `erased_serde`: doors need these two methods and nothing else.
 trait Write {
     fn write(&self, to: &mut dyn io::Write) -> serde_json::Result<()>;
     fn value(&self) -> serde_json::Result<Value>;
@@ -17,6 +18,7 @@ trait Write {
 
 impl<T: Serialize> Write for T {
     fn write(&self, to: &mut dyn io::Write) -> serde_json::Result<()> {
+        // Straight to the wire: a `Value` in between would hold a large answer twice.
         serde_json::to_writer(to, self)
     }
 
@@ -35,7 +37,7 @@ impl Written {
     /// Writes it as JSON.
     ///
     /// # Errors
-    /// Those of `to`, and of values that JSON cannot say.
+    /// Fails when `to` does, and for values that JSON cannot express.
     pub fn write(&self, to: &mut dyn io::Write) -> serde_json::Result<()> {
         self.0.write(to)
     }
@@ -43,7 +45,7 @@ impl Written {
     /// Returns it as a value.
     ///
     /// # Errors
-    /// Values that JSON cannot say.
+    /// Fails for values that JSON cannot express.
     pub fn value(&self) -> serde_json::Result<Value> {
         self.0.value()
     }

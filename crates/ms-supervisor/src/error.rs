@@ -2,7 +2,7 @@
 
 use ms_actor::{AskError, AskFailure};
 use ms_core::tree::NoTree;
-use ms_core::{ActorPath, ChildId, ExitReason, IdError};
+use ms_core::{ActorPath, ChildId, ExitReason, IdError, Incarnation};
 use ms_policy::{CommandError, SpecError};
 
 /// Why a supervisor did not do what it was asked.
@@ -44,6 +44,16 @@ pub enum SupervisorError {
         expected: &'static str,
         /// What it is.
         found: String,
+    },
+    /// The child was restarted: it is another incarnation than the one that is meant.
+    #[error("{path} is {lives} now, and {meant} was meant")]
+    AnotherIncarnation {
+        /// Path of the child.
+        path: ActorPath,
+        /// The incarnation that the order is for.
+        meant: Incarnation,
+        /// The present one.
+        lives: Incarnation,
     },
     /// A spec or id that cannot be used.
     #[error("bad child spec")]

@@ -102,7 +102,7 @@ impl SupervisorRef {
     /// # Errors
     /// Not found; `SimpleOneForOne` for a dynamic supervisor, whose children are named by path.
     pub async fn terminate_child(&self, id: &ChildId) -> Result<(), SupervisorError> {
-        self.call(TerminateChild(Which::Id(id.clone()))).await?
+        self.terminate(Which::Id(id.clone()), None).await
     }
 
     /// Stops a child of a dynamic supervisor.
@@ -110,7 +110,16 @@ impl SupervisorRef {
     /// # Errors
     /// Not found.
     pub async fn terminate_dynamic(&self, child: &ActorPath) -> Result<(), SupervisorError> {
-        self.call(TerminateChild(Which::Path(child.clone()))).await?
+        self.terminate(Which::Path(child.clone()), None).await
+    }
+
+    /// Stops a child, if it is the incarnation that is meant or none is.
+    pub(crate) async fn terminate(
+        &self,
+        which: Which,
+        meant: Option<Incarnation>,
+    ) -> Result<(), SupervisorError> {
+        self.call(TerminateChild { which, meant }).await?
     }
 
     /// Starts a stopped child (`restart_child/2`).

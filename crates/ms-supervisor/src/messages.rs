@@ -52,7 +52,10 @@ pub(crate) struct StartChild(pub(crate) Box<ChildSpec>);
 pub(crate) struct StartDynamic(pub(crate) Option<Box<DynamicChild>>);
 
 #[derive(Debug)]
-pub(crate) struct TerminateChild(pub(crate) Which);
+pub(crate) struct TerminateChild {
+    pub(crate) which: Which,
+    pub(crate) meant: Option<Incarnation>,
+}
 
 #[derive(Debug)]
 pub(crate) struct RestartChild(pub(crate) ChildId);
@@ -75,7 +78,10 @@ pub(crate) struct FindChild(pub(crate) ChildId);
 /// Kills a child, and gives up its thread if that does not let go of it. The answer is whether
 /// there is such a child.
 #[derive(Debug)]
-pub(crate) struct KillChild(pub(crate) ChildId);
+pub(crate) struct KillChild {
+    pub(crate) id: ChildId,
+    pub(crate) meant: Option<Incarnation>,
+}
 
 /// Gives up one incarnation of a child whose thread does not come back. The answer is whether it
 /// had not ended yet.
@@ -149,7 +155,7 @@ message!(WhichChildren => Result<Vec<ChildInfo>, SupervisorError>);
 message!(CountChildren => Result<Counts, SupervisorError>);
 message!(GetChildSpec => Result<ChildEntry, SupervisorError>);
 message!(FindChild => Option<AnyRef>);
-message!(KillChild => bool);
+message!(KillChild => Result<bool, SupervisorError>);
 message!(AbandonChild => bool);
 message!(Suspend => ());
 message!(GetWhy => Vec<WhyRecord>);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use ms_actor::AnyRef;
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
-use ms_core::{ActorPath, ChildId, ExitReason, Restart};
+use ms_core::{ActorPath, ChildId, ExitReason, Incarnation, Restart};
 
 use crate::error::SupervisorError;
 use crate::handle::SupervisorRef;
 use crate::logic::dry_run::Change;
 use crate::logic::rows::runs;
-use crate::messages::{DryRun, FindChild, KillChild};
+use crate::messages::{DryRun, FindChild, KillChild, Which};
 use crate::walk::TreeWalk;
 
 /// What can be done to an actor of the tree.
@@ -164,9 +164,29 @@ impl SupervisorRef {
     /// # Errors
     /// Not found, refused where the verb makes no sense, or OTP's error.
     pub async fn steer(&self, path: &ActorPath, verb: Verb) -> Result<(), SupervisorError> {
+        self.steer_incarnation(path, verb, None).await
+    }
+
+    /// Carries out a verb on the actor at `path` if it is the incarnation `meant`, or whichever it
+    /// is for `None`. Its supervisor checks that in the turn in which it kills or stops the actor,
+    /// so that no successor is hit; to suspend, to resume and what is done to the root is checked
+    /// just before.
+    ///
+    /// # Errors
+    /// [`SupervisorError::AnotherIncarnation`], and as [`SupervisorRef::steer`].
+    pub async fn steer_incarnation(
+        &self,
+        path: &ActorPath,
+        verb: Verb,
+        meant: Option<Incarnation>,
+    ) -> Result<(), SupervisorError> {
         let Located { parent, actor, id } = self.locate(path).await?;
         let refused =
             |why| SupervisorError::Refused { verb: verb.as_str(), path: path.clone(), why };
+        let lives = actor.incarnation();
+        if let Some(meant) = meant.filter(|meant| *meant != lives) {
+            return Err(SupervisorError::AnotherIncarnation { path: path.clone(), meant, lives });
+        }
         match (verb, parent) {
             (Verb::Suspend, _) => match Self::of(&actor) {
                 Some(supervisor) => supervisor.suspend().await,
@@ -183,7 +203,7 @@ impl SupervisorRef {
             // By way of its supervisor, which gives up a thread that does not let go of it (X9).
             (Verb::Kill, Some(parent)) => {
                 running(&actor).ok_or_else(|| refused("it does not run"))?;
-                parent.call(KillChild(id)).await.map(drop)
+                parent.kill(id, meant).await
             }
             (Verb::Kill, None) => {
                 running(&actor).map(|()| actor.kill()).ok_or_else(|| refused("it does not run"))
@@ -192,9 +212,9 @@ impl SupervisorRef {
                 actor.stop(ExitReason::Shutdown);
                 Ok(())
             }
-            (Verb::Stop, Some(parent)) => parent.terminate(&actor, &id).await,
+            (Verb::Stop, Some(parent)) => parent.stop_child(&actor, &id, meant).await,
             (Verb::Restart, None) => Err(refused(ROOT_STAYS_DOWN)),
-            (Verb::Restart, Some(parent)) => parent.stop_and_start(&id).await,
+            (Verb::Restart, Some(parent)) => parent.stop_and_start(&id, meant).await,
         }
     }
 
@@ -203,22 +223,35 @@ impl SupervisorRef {
         Ok(view.is_some_and(|view| view.strategy == ms_core::Strategy::SimpleOneForOne))
     }
 
-    async fn terminate(&self, child: &AnyRef, id: &ChildId) -> Result<(), SupervisorError> {
-        if self.is_dynamic().await? {
-            self.terminate_dynamic(child.path()).await
-        } else {
-            self.terminate_child(id).await
-        }
+    async fn kill(&self, id: ChildId, meant: Option<Incarnation>) -> Result<(), SupervisorError> {
+        self.call(KillChild { id, meant }).await?.map(drop)
+    }
+
+    async fn stop_child(
+        &self,
+        child: &AnyRef,
+        id: &ChildId,
+        meant: Option<Incarnation>,
+    ) -> Result<(), SupervisorError> {
+        let which = match self.is_dynamic().await? {
+            true => Which::Path(child.path().clone()),
+            false => Which::Id(id.clone()),
+        };
+        self.terminate(which, meant).await
     }
 
     /// Stops a child and starts it again. A dynamic child cannot be started again
     /// once its supervisor stopped it: it is killed, and its supervisor decides.
-    async fn stop_and_start(&self, id: &ChildId) -> Result<(), SupervisorError> {
+    async fn stop_and_start(
+        &self,
+        id: &ChildId,
+        meant: Option<Incarnation>,
+    ) -> Result<(), SupervisorError> {
         if self.is_dynamic().await? {
             // `restart_child` is refused for children of a template (G5).
-            return self.call(KillChild(id.clone())).await.map(drop);
+            return self.kill(id.clone(), meant).await;
         }
-        self.terminate_child(id).await?;
+        self.terminate(Which::Id(id.clone()), meant).await?;
         // Terminating a temporary child forgets it: then there is nothing to start, as in OTP.
         self.restart_child(id).await.map(drop)
     }

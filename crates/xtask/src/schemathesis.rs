@@ -170,6 +170,7 @@ impl Server {
     }
 
     /// Waits until it is ready. Before that, every answer is 503.
+    #[allow(clippy::disallowed_methods, reason = "a command line tool may wait for its child")]
     fn ready(mut self, at: String) -> Result<Self, Error> {
         self.at = at;
         let end = Instant::now() + LISTENS_WITHIN;

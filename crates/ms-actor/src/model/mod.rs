@@ -8,9 +8,9 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod events;
 mod fencing;
 mod mail;
-mod news;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -355,19 +355,19 @@ fn fact11_sync_arbiters_lose_threads_and_registries_keep_the_dead() {
 #[test]
 fn fact12_paused_time_does_not_wait_for_other_threads() {
     system_paused(async || {
-        // Alone on its thread: time goes where it is told, and nowhere else.
+        // Alone on its thread: it goes as far as it is asked to.
         let began = tokio::time::Instant::now();
         tokio::time::sleep(Duration::from_secs(3_600)).await;
         assert_eq!(began.elapsed().as_secs(), 3_600);
         // An answer of another thread: an hour has passed before it is there.
         let arbiter = Arbiter::new();
         let (hold, gate) = std::sync::mpsc::channel::<()>();
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tell, heard) = tokio::sync::oneshot::channel();
         arbiter.spawn_fn(move || {
             drop(gate.recv());
             drop(tell.send(()));
         });
-        assert!(tokio::time::timeout(Duration::from_secs(3_600), told).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_secs(3_600), heard).await.is_err());
         drop(hold);
         arbiter.stop();
         arbiter.join().unwrap();

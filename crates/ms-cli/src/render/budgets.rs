@@ -19,6 +19,7 @@ pub(crate) fn budgets(budgets: &[AccountView], style: Style) -> String {
         .flat_map(|budget| budget.units.iter().map(|(unit, usage)| (&budget.account, unit, *usage)))
         .map(|(account, unit, Usage { used, limit })| {
             let amount = |amount: u64| match unit.as_str() {
+                // The one unit whose meaning is known here; the program's own may be anything.
                 WALL_US => us(amount),
                 _ => amount.to_string(),
             };

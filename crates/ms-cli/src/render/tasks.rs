@@ -41,6 +41,7 @@ fn row(task: &TaskView, style: Style) -> Vec<String> {
     let failure = task.failure.as_ref().map(|failure| {
         let first = clean(failure.message.lines().next().unwrap_or_default());
         let dots = if style.ascii { "..." } else { "…" };
+        // By characters: a cut within one would panic.
         match first.char_indices().nth(60) {
             Some((end, _)) => format!("{}{dots}", &first[..end]),
             None => first,

@@ -24,6 +24,7 @@ fn children(node: &TreeNode, indent: &str, style: Style, text: &mut String) {
         let (branch, below) = style.branch(last);
         let name = style.paint(Tone::Strong, child.id.as_str());
         text.push_str(&format!("{indent}{branch}{name}{}\n", describe(child, style)));
+        // Recursion is safe here: `TreeBuilder` refuses trees that are deeper than a path may be.
         children(child, &format!("{indent}{below}"), style, text);
     }
     if node.omitted > 0 {

@@ -138,6 +138,7 @@ async fn would_be(
 
 /// Reads an amount: a whole number, or for `wall_us` a time such as `10m`.
 fn amount(unit: &str, text: &str) -> Result<u64, Failure> {
+    // A bare number first: of `wall_us` it is microseconds, where `span` would read seconds.
     let number = text.parse().ok().filter(|more| *more > 0);
     let time = || {
         let time = span(text).ok().filter(|_| unit == WALL_US)?;

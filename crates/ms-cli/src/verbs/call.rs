@@ -65,6 +65,8 @@ impl Call {
         while let Some(item) = items.next().await {
             let item = item?;
             match (kind, cx.json) {
+                // A line for each item even without --json: pretty documents in a row are hard to
+                // split.
                 (OpKind::Watch, _) => cx.out.json_line("item", None, &item)?,
                 (_, true) => cx.out.json("answer", &item)?,
                 (_, false) => cx.out.document(&item)?,
@@ -75,6 +77,7 @@ impl Call {
 }
 
 fn fields(text: &str) -> Result<Map<String, Value>, Failure> {
+    // As strictly as the node, so that a duplicate key is refused here and not dropped unseen.
     let read = ms_json::parse(text.as_bytes(), ms_json::MAX_DEPTH);
     let wrong = |why: String| {
         ControlError::bad_request("the fields are not a JSON object")

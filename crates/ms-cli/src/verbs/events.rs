@@ -94,6 +94,8 @@ impl Events {
         let about = match about {
             Some(About::Node) => stream::About::Node,
             Some(About::All) => stream::About::All,
+            // Narrowed to tasks, events of the node would only be in the way: they have neither
+            // field.
             None if !narrowed => stream::About::All,
             Some(About::Tasks) | None => stream::About::Tasks,
         };

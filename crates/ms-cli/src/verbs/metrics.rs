@@ -19,6 +19,7 @@ impl Metrics {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let metrics = cx.connect().await?.interactions().await?;
         match cx.json {
+            // A published name: it stayed when the components' interactions were renamed.
             true => cx.out.json("integration", &metrics),
             false => cx.out.text(&render::interactions(&metrics)),
         }

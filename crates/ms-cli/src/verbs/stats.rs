@@ -28,6 +28,7 @@ pub(crate) struct Stats {
 
 impl Stats {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
+        // Without either it only reads: an operation of its own, which leaves no record.
         let on = (self.on || self.off).then_some(self.on);
         let view = cx.connect().await?.statistics(self.path, on).await?;
         match cx.json {

@@ -78,6 +78,7 @@ async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
         };
     }
     let what = format!("{verb} {path}");
+    // Before the node is asked: a script that forgot --yes fails at once, whatever the node does.
     let consent = consent(&yes, &what, LOOK_FIRST)?;
     preview(verb, &path, consent, cx).await?;
     consent.obtain(&what)?;

@@ -44,6 +44,7 @@ pub(crate) struct Tree {
 impl Tree {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let mut client = cx.connect().await?;
+        // Text and Graphviz do not nest, so only JSON needs the limit.
         let depth = match cx.json && !self.dot {
             true => Some(self.depth.unwrap_or(MAX_NESTED).min(MAX_NESTED)),
             false => self.depth,

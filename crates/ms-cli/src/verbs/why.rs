@@ -53,6 +53,7 @@ impl Why {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let mut client = cx.connect().await?;
         let data = client.why(self.path.clone(), Some(self.last)).await?;
+        // Asked in any case: a suspended actor has not ended, so its ends do not explain it.
         let over_budget = client.budget(self.path.clone()).await?;
         if cx.json {
             let document = Document { schema: SCHEMA_VERSION, kind: "why", data, over_budget };

@@ -229,6 +229,7 @@ impl Client {
         let Response { id, body } = serde_json::from_slice(&frame).map_err(|error| {
             OpError::internal("the node's answer cannot be read").why(error.to_string())
         })?;
+        // 0 is about no request: the node could not read one, or closes an idle connection.
         if id != self.last_id && id != 0 {
             return Err(OpError::internal(format!("answer {id} came out of turn")).into());
         }
@@ -268,6 +269,7 @@ impl<A: DeserializeOwned> Items<A> {
                 Err(_) => Err(late(&self.client.path, SILENCE)),
             };
             match body {
+                // The wait begins anew: only silence counts as death, however rare the items are.
                 Ok(Body::Alive) => continue,
                 Ok(Body::Item(item)) => return Some(Ok(item)),
                 Ok(Body::End { .. }) => self.ended = true,
@@ -328,6 +330,7 @@ fn no_socket(path: &Path) -> Option<&'static str> {
 }
 
 fn unreachable(path: &Path, error: &io::Error) -> ControlError {
+    // Looked at only after the failure: a check before it could be out of date by the time of use.
     if let Some(why) = no_socket(path) {
         let what = format!("no node can be reached at {}", path.display());
         return ControlError::new(&codes::BAD_PATH, what)

@@ -85,6 +85,8 @@ pub struct Call<R> {
 
 /// An operation on the wire: its name, and its fields beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+// Without `deny_unknown_fields`, which serde does not support beside `flatten`: the fields are read
+// strictly by the type of the operation.
 pub struct Named<F> {
     /// The name.
     #[serde(rename = "do")]

@@ -166,6 +166,7 @@ impl Conn {
         answer: Written,
     ) -> Result<(), Over> {
         let max = self.service.limits.max_response;
+        // The envelope by hand: an answer whose type is not known here can only write itself.
         let frame = frame::encode_with(max, |frame| {
             let io = serde_json::Error::io;
             write!(frame, r#"{{"id":{id},"body":{{"{what}":"#).map_err(io)?;

@@ -70,6 +70,7 @@ impl From<&BindError> for ControlError {
     fn from(error: &BindError) -> Self {
         let info = match error {
             BindError::InUse { .. } => &codes::IN_USE,
+            // The others are about the path: too long, not a socket, or refused by the system.
             _ => &codes::BAD_PATH,
         };
         let why = std::error::Error::source(error).map(ToString::to_string);

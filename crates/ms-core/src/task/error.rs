@@ -1,4 +1,4 @@
-//! What can go wrong with one task, and with a store as a whole.
+//! The errors of one task, and of a store as a whole.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::id::{AgentKind, QueueName, TaskId};
 use super::state::{FencingToken, TaskState};
 use crate::invalid::Invalid;
 
-/// Why a request about one task was refused. The others of a batch are not affected.
+/// The reason why a request about one task was refused. Other tasks of a batch are not affected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
@@ -127,7 +127,7 @@ pub enum TaskError {
     },
 }
 
-/// Why a store carried out no part of a call.
+/// The reason why a store carried out no part of a call.
 ///
 /// Nothing of the call was done, except after [`StoreError::Unknown`].
 #[derive(Debug, Clone, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Why an attempt failed.
+//! The failure of an attempt.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ pub const MAX_FAILURE_TEXT: usize = 4_096;
 /// Most causes kept.
 pub const MAX_CAUSES: usize = 8;
 
-/// What kind of end an attempt had.
+/// The kind of an attempt's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -47,7 +47,7 @@ impl FailureKind {
     }
 }
 
-/// Why an attempt failed, with its chain of causes.
+/// The failure of an attempt, with its chain of causes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFailure {
     /// What kind of end it was.
@@ -116,6 +116,7 @@ impl fmt::Display for TaskFailure {
 
 fn cut(mut text: String) -> String {
     if text.len() > MAX_FAILURE_TEXT {
+        // `truncate` panics within a character.
         text.truncate(text.floor_char_boundary(MAX_FAILURE_TEXT));
     }
     text

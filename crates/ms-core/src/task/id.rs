@@ -14,7 +14,7 @@ pub const MAX_TASK_NAME: usize = crate::id::MAX_CHILD_ID;
 /// Longest idempotency key, in bytes.
 pub const MAX_KEY: usize = 128;
 
-/// Why a text is no task id or no idempotency key.
+/// The error for a text that is not a task id or not an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskIdError {
@@ -52,6 +52,7 @@ impl FromStr for TaskId {
     type Err = TaskIdError;
 
     fn from_str(text: &str) -> Result<Self, TaskIdError> {
+        // It takes the forms of a URN and with braces, too; written is only the one with hyphens.
         Uuid::try_parse(text).map(Self).map_err(|_| TaskIdError::NotUuid)
     }
 }
@@ -102,6 +103,7 @@ impl IdempotencyKey {
         if text.is_empty() || text.len() > MAX_KEY {
             return Err(TaskIdError::KeyLength(text.len()));
         }
+        // A key travels as the value of a header, where other characters have no safe form.
         match text.bytes().position(|byte| !byte.is_ascii_graphic()) {
             Some(at) => Err(TaskIdError::KeyChar(at)),
             None => Ok(Self(text.into())),

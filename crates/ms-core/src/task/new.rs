@@ -166,8 +166,8 @@ impl NewTask {
 
     /// Checks every bound that needs no store; the size is checked where it is encoded.
     ///
-    /// # Errors [`TaskError::OutOfBounds`] names the field; [`TaskError::Contradiction`] two that
-    /// clash.
+    /// # Errors
+    /// [`TaskError::OutOfBounds`] names the field; [`TaskError::Contradiction`] two that clash.
     pub fn check(&self) -> Result<(), TaskError> {
         let out = |what, bounds| Err(TaskError::OutOfBounds { what, bounds });
         let is_time = |time: Option<u64>| time.is_none_or(|ms| (1..=MAX_TASK_TIME).contains(&ms));
@@ -183,6 +183,7 @@ impl NewTask {
                 return out(what, "0 to 366 days");
             }
         }
+        // NaN is in no range, so it is refused as well.
         if !(0.0..=1.0).contains(&retry.jitter) {
             return out("retry.jitter", "0.0 to 1.0");
         }

@@ -1,10 +1,10 @@
-//! Where a task is in its life, and which assignment of it is the present one.
+//! The stages of a task's life, and the number of its present assignment.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a task is in its life.
+/// The stage of a task's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {

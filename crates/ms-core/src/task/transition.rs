@@ -10,7 +10,7 @@ use super::id::{AgentKind, QueueName, TaskId};
 use super::state::TaskState;
 use crate::id::ActorPath;
 
-/// How a task moved on.
+/// The kind of a task's transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskChange {

@@ -41,6 +41,7 @@ impl Kind {
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
+            // 8 is left to configurations: `msctl config validate` ends with it.
             Self::Internal | Self::TooLarge => 1,
             Self::BadRequest => 2,
             Self::Unreachable => 3,
@@ -188,6 +189,7 @@ codes! {
 /// Returns the row with this number and this sort of problem.
 #[must_use]
 pub fn row(number: &str, sort: &str) -> Option<&'static Code> {
+    // A search will do: it is done for errors inside an answer, such as those of a batch.
     ALL.iter().copied().find(|code| code.number() == number && code.sort.name == sort)
 }
 

@@ -27,6 +27,7 @@ impl<T: 'static> Future for Carried<T> {
         let Some(work) = self.work.as_mut() else { return Poll::Pending };
         let done = work.as_mut().poll(cx);
         if done.is_ready() {
+            // Or `drop` would spawn it once more, and a finished future must not be polled again.
             self.work = None;
         }
         done

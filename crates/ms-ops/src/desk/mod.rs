@@ -62,6 +62,7 @@ pub struct Desk(Arc<Inner>);
 /// Only the providers change in it, so that a call without a request id takes no lock.
 struct Inner {
     table: Table,
+    // By type: a typed call compares no names, and only the provider of that very type fits.
     slots: HashMap<TypeId, ArcSwapOption<Provider>>,
     gate: Arc<dyn Gate>,
     authenticate: Arc<dyn Authenticate>,
@@ -179,7 +180,7 @@ impl fmt::Debug for Desk {
 
 /// Builds a [`Desk`].
 pub struct DeskBuilder {
-    /// Without slots: which there are is known once the table is whole.
+    /// Without slots, which are made once the table is whole.
     desk: Inner,
     providers: HashMap<TypeId, Provider>,
 }
@@ -209,6 +210,7 @@ impl DeskBuilder {
     }
 
     fn put<O: Listed>(mut self, provider: Provider) -> Self {
+        // A program's own operations come in here, before any door is made from the table.
         self.desk.table = self.desk.table.with::<O>();
         self.providers.insert(TypeId::of::<O>(), provider);
         self
@@ -264,6 +266,8 @@ impl DeskBuilder {
             let provider = providers.remove(&operation).map(Arc::new);
             (operation, ArcSwapOption::new(provider))
         };
+        // A slot for each operation, provided or not: a component fills its own when it starts, and
+        // the map itself never changes.
         desk.slots = desk.table.rows().map(|row| row.operation).map(slot).collect();
         Desk(Arc::new(desk))
     }

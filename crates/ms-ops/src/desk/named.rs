@@ -12,7 +12,7 @@ use crate::error::OpError;
 use crate::operation::{Kind, Once, Ongoing, Operation};
 use crate::written::Written;
 
-/// An operation of some type that has been read, and not yet been asked for.
+/// An operation that has been read from its name and fields, and has not been carried out yet.
 pub trait Prepared: Send + fmt::Debug {
     /// Returns its effect on the system.
     fn kind(&self) -> Kind;
@@ -52,6 +52,7 @@ type Watches<O> = fn(&Desk, Caller, Duration, O) -> Result<Watching<Written>, Op
 /// An operation with the two ways to ask for it, one of which is a refusal.
 struct Named<O> {
     op: O,
+    // Function pointers, because only here it is known whether `O` is `Once` or `Ongoing`.
     calls: Calls<O>,
     watches: Watches<O>,
 }

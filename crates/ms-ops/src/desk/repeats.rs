@@ -1,7 +1,7 @@
 //! Requests that are sent again: the second is given the answer of the first.
 //!
 //! A caller whose connection broke does not know whether its request was carried out. With an id it
-//! can ask again, and nothing is done twice, be the first done, under way or failed.
+//! can ask again, and nothing is done twice, whether the first is done, under way or has failed.
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
@@ -24,16 +24,21 @@ const FOR: Duration = Duration::from_secs(600);
 /// The answer of a first request; `None` while that is under way.
 type Settled<O> = Option<Result<<O as Operation>::Answer, OpError>>;
 
-/// The requests with an id that were asked of late.
+/// The recent requests that have an id.
 #[derive(Default)]
+// One lock for all ids is enough: only steering has them, and no wait happens under it.
 pub(super) struct Repeats(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    by_id: HashMap<RequestId, (Instant, Box<dyn Any + Send + Sync>)>,
+    by_key: HashMap<Key, Box<dyn Any + Send + Sync>>,
     /// In the order in which they came, so that the oldest is found without a search.
-    order: VecDeque<(Instant, RequestId)>,
+    order: VecDeque<(Instant, Key)>,
 }
+
+/// The name of the principal and its id. Callers choose ids without knowing of each other: one of
+/// them must not get, or block, the answer of another.
+type Key = (String, RequestId);
 
 /// The first request of an id.
 struct First<O: Operation> {
@@ -54,15 +59,23 @@ pub(super) enum Seen<O: Operation> {
 }
 
 impl Repeats {
-    /// Looks an id up, and remembers it when it is new.
+    /// Looks the id of a principal's request up, and remembers it when it is new.
     ///
     /// # Errors
-    /// A conflict, when it is the id of another request.
-    pub(super) fn look_up<O: Operation>(&self, id: &RequestId, op: &O) -> Result<Seen<O>, OpError> {
+    /// A conflict, when it is the id of another request of that principal.
+    pub(super) fn look_up<O: Operation>(
+        &self,
+        by: &str,
+        id: &RequestId,
+        op: &O,
+    ) -> Result<Seen<O>, OpError> {
+        let key = (by.to_owned(), id.clone());
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         known.forget(now);
-        if let Some((_, first)) = known.by_id.get(id) {
+        if let Some(first) = known.by_key.get(&key) {
+            // Another operation, or the same with other fields: a caller that reuses ids must not
+            // be given an answer to something else.
             let first = first.downcast_ref::<First<O>>().filter(|first| first.op == *op);
             let first = first.ok_or_else(|| OpError::id_of_another(id))?;
             if first.stands() {
@@ -70,7 +83,7 @@ impl Repeats {
             }
         }
         let (claim, answer) = watch::channel(None);
-        known.remember(now, id, First { op: op.clone(), answer });
+        known.remember(now, key, First { op: op.clone(), answer });
         Ok(Seen::First(Claim(claim)))
     }
 }
@@ -83,30 +96,34 @@ impl Known {
     }
 
     fn forget_oldest(&mut self) {
-        let Some((since, id)) = self.order.pop_front() else { return };
-        // The id may have been claimed anew since, and then its later entry holds.
-        if self.by_id.get(&id).is_some_and(|(asked, _)| *asked == since) {
-            self.by_id.remove(&id);
+        if let Some((_, key)) = self.order.pop_front() {
+            self.by_key.remove(&key);
         }
     }
 
-    fn remember<O: Operation>(&mut self, now: Instant, id: &RequestId, first: First<O>) {
+    fn remember<O: Operation>(&mut self, now: Instant, key: Key, first: First<O>) {
+        // One that is tried again, because nothing was done, keeps its place: a client that tries
+        // often would push the ids of the others out.
+        if let Some(known) = self.by_key.get_mut(&key) {
+            *known = Box::new(first);
+            return;
+        }
         if self.order.len() >= MOST {
             self.forget_oldest();
         }
-        self.by_id.insert(id.clone(), (now, Box::new(first)));
-        self.order.push_back((now, id.clone()));
+        self.by_key.insert(key.clone(), Box::new(first));
+        self.order.push_back((now, key));
     }
 }
 
 impl<O: Operation> First<O> {
     /// Returns whether a repeat is given its answer. One that was surely not done is done now: a
-    /// caller who is told to come again comes with the same id.
+    /// caller who is told to come again comes with the same id. One that was cut short may have
+    /// been done, and is not done again.
     fn stands(&self) -> bool {
         match &*self.answer.borrow() {
-            Some(Ok(_)) => true,
-            Some(Err(error)) => error.code.sort.status != 503,
-            None => self.answer.has_changed().is_ok(),
+            Some(Err(error)) => !error.was_not_done(),
+            _ => true,
         }
     }
 }
@@ -144,7 +161,7 @@ mod tests {
 
     /// Looks an id up; a first request with it is answered at once.
     fn is_first(repeats: &Repeats, with: &RequestId) -> bool {
-        match repeats.look_up(with, &cancel(1)) {
+        match repeats.look_up("ada", with, &cancel(1)) {
             Ok(Seen::First(claim)) => {
                 claim.settle(&Err(OpError::refused("not now")));
                 true
@@ -173,19 +190,41 @@ mod tests {
         assert!(is_first(&repeats, &id("one-more")));
         assert!(is_first(&repeats, &id("0")), "it was the oldest");
         let known = repeats.0.lock().expect("sound");
-        assert_eq!((known.by_id.len(), known.order.len()), (MOST, MOST));
+        assert_eq!((known.by_key.len(), known.order.len()), (MOST, MOST));
     }
 
     #[tokio::test]
     async fn a_first_that_was_cut_short_is_no_answer() {
         let repeats = Repeats::default();
-        let Ok(Seen::First(claim)) = repeats.look_up(&id("a"), &cancel(1)) else { panic!("new") };
-        let Ok(Seen::Repeat(repeat)) = repeats.look_up(&id("a"), &cancel(1)) else {
-            panic!("known")
-        };
+        let Seen::First(claim) = seen(&repeats, "ada", "a") else { panic!("new") };
+        let Seen::Repeat(repeat) = seen(&repeats, "ada", "a") else { panic!("known") };
         drop(claim);
         let cut = repeat.answer().await.expect_err("cut short");
         assert_eq!(cut.kind(), crate::Kind::TimedOut, "it may have been done");
-        assert!(is_first(&repeats, &id("a")));
+        assert!(!is_first(&repeats, &id("a")), "so it is not done again");
+    }
+
+    #[tokio::test]
+    async fn what_was_surely_not_done_is_done_by_its_repeat_and_takes_no_room_of_others() {
+        let repeats = Repeats::default();
+        assert!(is_first(&repeats, &id("other")));
+        for _ in 0..MOST {
+            let Seen::First(claim) = seen(&repeats, "ada", "a") else { panic!("not done yet") };
+            claim.settle(&Err(OpError::timed_out("nobody there").not_done()));
+        }
+        assert!(!is_first(&repeats, &id("other")), "it is still known");
+    }
+
+    #[tokio::test]
+    async fn an_id_is_that_of_its_principal() {
+        let repeats = Repeats::default();
+        assert!(matches!(seen(&repeats, "ada", "a"), Seen::First(_)));
+        assert!(matches!(seen(&repeats, "bob", "a"), Seen::First(_)));
+        let another = repeats.look_up("ada", &id("a"), &cancel(2));
+        assert!(another.is_err_and(|error| error.kind() == crate::Kind::Refused));
+    }
+
+    fn seen(repeats: &Repeats, by: &str, with: &str) -> Seen<CancelTask> {
+        repeats.look_up(by, &id(with), &cancel(1)).unwrap_or_else(|error| panic!("{error}"))
     }
 }

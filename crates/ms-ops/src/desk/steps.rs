@@ -106,12 +106,14 @@ impl Desk {
         op: O,
     ) -> Result<O::Answer, OpError> {
         let admitted = self.admit(caller, within, &op)?;
+        // Before the id is looked up: what nobody carried out may be asked again with the same id,
+        // once the component is up.
         let provider = self.provider::<O>()?;
         if !O::KIND.outlives_its_caller() {
             return self.read(admitted, provider, op).await;
         }
         // Looked up behind the checks: an answer is for those who may ask for it.
-        let seen = op.request_id().map(|id| self.0.repeats.look_up(id, &op)).transpose()?;
+        let seen = self.seen(&admitted.asked.by, &op)?;
         match seen {
             None => self.change(admitted, provider, op, None).await,
             Some(Seen::First(claim)) => self.change(admitted, provider, op, Some(claim)).await,
@@ -154,6 +156,8 @@ impl Desk {
                 OpError::internal(format!("the {} of {} panicked", done.verb, done.target))
             });
             let answer = answer.await;
+            // Named here so that the work owns the passes. An async block captures what it names,
+            // and without this line they would be given back when the caller leaves.
             drop(inside);
             let outcome = match &answer {
                 Ok(answer) => Outcome::done(O::outcome(answer)),
@@ -161,6 +165,7 @@ impl Desk {
             };
             keep(&*desk.0.records, &done, outcome, on_record);
             if let Some(claim) = claim {
+                // After the record: whoever has the answer finds it on record.
                 claim.settle(&answer);
             }
             timed.end(answer.as_ref().err());
@@ -170,6 +175,18 @@ impl Desk {
             Ok(answer) => answer,
             Err(_) => Err(goes_on(&steering.verb, &steering.target, within)),
         }
+    }
+
+    /// Looks up what is known of the id of a request, if it has one.
+    fn seen<O: Once>(&self, by: &Principal, op: &O) -> Result<Option<Seen<O>>, OpError> {
+        let Some(id) = op.request_id() else { return Ok(None) };
+        let seen = self.0.repeats.look_up(&by.name, id, op);
+        if let Err(refusal) = &seen
+            && self.0.audit.records(O::KIND, by.role)
+        {
+            keep(&*self.0.records, &steering(op, by), Outcome::failed(refusal), true);
+        }
+        seen.map(Some)
     }
 
     /// Takes every step before the provider.
@@ -185,6 +202,7 @@ impl Desk {
             None => desk.gate.enter(door, O::ACTION)?,
         };
         let by = desk.authenticate.principal(credential, O::ACTION)?;
+        // Behind authentication: a `Rate` may bound each principal by itself.
         let rate = desk.rate.take(&by, O::ACTION)?;
         if let Err(refusal) = desk.policy.permit(&by, O::ACTION, &op.target()) {
             // An attempt at what would be on record is worth as much to an auditor as a success.

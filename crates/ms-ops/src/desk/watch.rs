@@ -92,6 +92,8 @@ impl Desk {
         let Some(sends) = provider.get::<Sends<O>>() else {
             return Err(OpError::internal(format!("{} has no provider of its kind", O::NAME)));
         };
+        // Not timed, unlike a call: how long a stream lasts tells of its reader and not of the
+        // node.
         let (sink, items) = mpsc::channel(SINK);
         // A task of its own, because a stream is polled only when its connection can take an item.
         let task = tokio::spawn(sends.call(asked, op, sink));
@@ -107,6 +109,8 @@ fn stream_of<T: Send + 'static>(
         let (mut items, mut providing) = state?;
         match items.recv().await {
             Some(item) => Some((Ok(item), Some((items, providing)))),
+            // A closed sink is no outcome yet: a provider that failed or panicked has dropped it,
+            // too.
             None => providing.end().await.err().map(|error| (Err(error), None)),
         }
     };

@@ -43,6 +43,7 @@ operation! {
         Target::Node
     }
     fn takes(&self) -> Duration {
+        // The provider counts at both ends of the window, so no answer can come sooner.
         Duration::from_millis(self.window_ms)
     }
 }
@@ -159,6 +160,7 @@ operation! {
         self.reason.as_deref()
     }
     fn outcome(done: &Steered) -> Option<String> {
+        // Only a restart adds something, the new incarnation; the other outcomes repeat the verb.
         (done.verb == Verb::Restart).then(|| done.outcome.clone())
     }
 }

@@ -3,7 +3,7 @@
 use crate::choice;
 
 choice! {
-    /// What comes first in a [`PsTable`].
+    /// What comes first in a [`PsTable`](crate::views::PsTable).
     pub enum PsSort {
         /// Most time in handlers within the window.
         Busy = "busy",

@@ -66,6 +66,7 @@ impl From<EventStart> for String {
 impl Bounded for EventStart {
     fn schema() -> Value {
         let place = r"(([0-9a-f]{15}[1-9a-f]\.)?[0-9]{1,20}\.[0-9]{1,20}|[0-9]{1,20})";
+        // 58: 16 digits of a life, two numbers of up to 20 digits, and two dots.
         json!({ "type": "string", "pattern": format!("^(next|{place})$"), "maxLength": 58 })
     }
 }
@@ -99,6 +100,7 @@ operation! {
         if self.follow { Duration::MAX } else { Duration::ZERO }
     }
     fn check(&self) -> Result<(), OpError> {
+        // Two ways to say where to start could contradict each other; neither is given precedence.
         let numbers = self.since_seq.or(self.since_task).is_some() || self.life.is_some();
         if self.from.is_some() && numbers {
             let what = "from says where to start, and so do since_seq, since_task and life";

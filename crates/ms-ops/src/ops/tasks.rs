@@ -23,6 +23,7 @@ operation! {
     }
     fn check(&self) -> Result<(), OpError> {
         let limit = u64::try_from(self.filter.limit).ok();
+        // By hand: the macro measures fields of the operation, and the limit is a field of a field.
         at_most("filter.limit", "limit", limit, MAX_PAGE as u64)
     }
 }
@@ -106,6 +107,7 @@ operation! {
     }
     fn check(&self) -> Result<(), OpError> {
         let count = self.tasks.len();
+        // In place of `bounds`, so that both ends are refused with one sentence.
         if count == 0 || count > MAX_BATCH {
             let what = format!("a batch has 1 to {MAX_BATCH} tasks, this one has {count}");
             return Err(OpError::bad_request(what));

@@ -14,6 +14,7 @@ pub(super) fn serialize<S: Serializer>(root: &TreeNode, to: S) -> Result<S::Ok, 
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Box<TreeNode>, D::Error> {
     let mut tree = TreeBuilder::default();
+    // The builder refuses rows that are too deep or have no parent, whoever sent them.
     for row in Vec::<TreeRow>::deserialize(from)? {
         tree.push(row).map_err(D::Error::custom)?;
     }

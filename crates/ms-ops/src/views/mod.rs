@@ -99,6 +99,7 @@ pub struct PsRow {
 impl PsRow {
     fn key(&self, sort: PsSort) -> Option<u64> {
         match sort {
+            // `None` is less than any number, so actors of which nothing is known come last.
             PsSort::Busy => self.busy_us,
             PsSort::Wait => self.status.mailbox.wait_p99_us,
             PsSort::Queue => self.status.mailbox.depth,

@@ -47,7 +47,12 @@ fn no_budget(account: &ActorPath) -> OpError {
 
 fn of_budgets(error: BudgetError) -> OpError {
     let text = ErrorChain::from_error(&error).to_string();
-    match &error {
+    let unsent = match &error {
+        BudgetError::NotStarted => true,
+        BudgetError::NoAnswer(failure) => failure.is_unsent(),
+        _ => false,
+    };
+    let refusal = match &error {
         BudgetError::NoAccount(account) => no_budget(account),
         BudgetError::NoUnit { .. } => OpError::new(&codes::NO_UNIT, text.clone())
             .at("unit", text)
@@ -56,6 +61,7 @@ fn of_budgets(error: BudgetError) -> OpError {
         // "refused", and names the command that shows what happened.
         _ => OpError::new(&codes::BUDGETS_SILENT, text)
             .next("`msctl budget ls` shows whether it was carried out"),
-    }
-    .source(error)
+    };
+    let refusal = refusal.source(error);
+    if unsent { refusal.not_done() } else { refusal }
 }

@@ -12,14 +12,18 @@ pub(super) fn of_supervisor(path: &ActorPath, error: &SupervisorError) -> OpErro
         SupervisorError::NotFound { path } => OpError::not_found(path).detail(error.to_string()),
         SupervisorError::Command(CommandError::NotFound) => OpError::not_found(path),
         SupervisorError::NoAnswer { failure, .. } => {
-            OpError::new(&codes::NO_ANSWER, error.to_string())
+            let silent = OpError::new(&codes::NO_ANSWER, error.to_string())
                 .why(failure.to_string())
-                .detail(format!("{error}: {failure}"))
+                .detail(format!("{error}: {failure}"));
+            if failure.is_unsent() { silent.not_done() } else { silent }
         }
         SupervisorError::NoTree { source, .. } => {
             OpError::new(&codes::NO_ANSWER, error.to_string())
                 .why(source.to_string())
                 .detail(format!("{error}: {source}"))
+        }
+        SupervisorError::AnotherIncarnation { path, meant, lives } => {
+            OpError::another_incarnation(path, *meant, *lives)
         }
         SupervisorError::Refused { .. } => OpError::refused(error.to_string()),
         SupervisorError::Command(command) => {

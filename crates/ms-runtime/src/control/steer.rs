@@ -21,8 +21,7 @@ impl NodeControl {
     ) -> Result<Steered, OpError> {
         let actor = self.find(&path).await?;
         let before = actor.incarnation();
-        is_meant(&path, incarnation, before)?;
-        let done = self.root()?.steer(&path, verb_of(verb)).await;
+        let done = self.root()?.steer_incarnation(&path, verb_of(verb), incarnation).await;
         done.map_err(|error| of_supervisor(&path, &error))?;
         let outcome = match verb {
             Verb::Kill => format!("killed {before}"),

@@ -86,6 +86,20 @@ impl SupervisorActor {
         }
     }
 
+    /// Refuses an order for another incarnation of a child than the present one.
+    // Here and not with the caller: only this actor starts a child again, so none can come between
+    // the look and the order.
+    fn is_meant(&self, name: &str, meant: Option<Incarnation>) -> Result<(), SupervisorError> {
+        let child = self.children.named(name).and_then(Child::actor);
+        match (meant, child) {
+            (Some(meant), Some(actor)) if actor.incarnation() != meant => {
+                let (path, lives) = (actor.path().clone(), actor.incarnation());
+                Err(SupervisorError::AnotherIncarnation { path, meant, lives })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn target(&self, which: &Which) -> Result<Target, SupervisorError> {
         match which {
             Which::Id(id) => Ok(Target::Id(id.clone())),
@@ -167,8 +181,14 @@ impl Handler<StartDynamic> for SupervisorActor {
 impl Handler<TerminateChild> for SupervisorActor {
     type Result = Answer<()>;
 
-    fn handle(&mut self, TerminateChild(which): TerminateChild, ctx: &mut Ctx) -> Self::Result {
-        let target = match self.target(&which) {
+    fn handle(&mut self, order: TerminateChild, ctx: &mut Ctx) -> Self::Result {
+        let TerminateChild { which, meant } = order;
+        let name = match &which {
+            Which::Id(id) => id.as_str(),
+            Which::Path(path) => path.name(),
+        };
+        let target = self.is_meant(name, meant).and_then(|()| self.target(&which));
+        let target = match target {
             Ok(target) => target,
             Err(error) => return refused(error),
         };
@@ -247,12 +267,15 @@ impl Handler<FindChild> for SupervisorActor {
 impl Handler<KillChild> for SupervisorActor {
     type Result = MessageResult<KillChild>;
 
-    fn handle(&mut self, KillChild(id): KillChild, ctx: &mut Ctx) -> Self::Result {
+    fn handle(&mut self, KillChild { id, meant }: KillChild, ctx: &mut Ctx) -> Self::Result {
+        if let Err(error) = self.is_meant(id.as_str(), meant) {
+            return MessageResult(Err(error));
+        }
         let key = self.children.key_of(id.as_str());
         if let Some(key) = key {
             self.kill(ctx, key);
         }
-        MessageResult(key.is_some())
+        MessageResult(Ok(key.is_some()))
     }
 }
 

@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::{path, paused};
+use futures_util::poll;
 use ms_actor::{Fault, Ref, SendError, SendFailure, StartError};
 use ms_core::view::{Decision, Lifecycle};
-use ms_core::{Backoff, ChildId, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, SupervisorSpec, Verb, start_root};
+use ms_core::{Backoff, ChildId, ExitReason, Incarnation, Restart};
+use ms_supervisor::{
+    ChildSpec, DynamicChild, Heartbeat, SupervisorError, SupervisorSpec, Verb, start_root,
+};
 
 struct Counter(u64);
 
@@ -249,6 +252,54 @@ fn starts_once() -> ChildSpec {
             _ => Ok(Counter(0)),
         }
     })
+}
+
+/// A verb for an incarnation is for that one alone: its supervisor refuses it for a successor.
+#[test]
+fn what_is_meant_for_an_incarnation_spares_its_successor() {
+    paused(|node| async move {
+        let children = ["a", "b"].map(|id| ChildSpec::actor(id, || Counter(0)));
+        let root = SupervisorSpec::one_for_one("root").children(children);
+        let root = start_root(&node, root).await.expect("starts");
+        let (a, first) = (path("/root/a"), Incarnation(1));
+        root.steer_incarnation(&a, Verb::Kill, Some(first)).await.expect("it is the first");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        for verb in [Verb::Kill, Verb::Stop, Verb::Restart, Verb::Suspend, Verb::Resume] {
+            let refused = root.steer_incarnation(&a, verb, Some(first)).await;
+            assert!(
+                matches!(&refused, Err(SupervisorError::AnotherIncarnation { lives, .. }) if lives.0 == 2),
+                "{verb}: {refused:?}"
+            );
+        }
+        let actor = root.find(&a).await.expect("there");
+        assert_eq!((actor.is_alive(), actor.incarnation().0), (true, 2));
+        root.steer_incarnation(&a, Verb::Stop, Some(Incarnation(2))).await.expect("the second");
+        assert!(!actor.is_alive());
+    });
+}
+
+/// The supervisor compares in the turn in which it acts: a restart after the caller's own look, and
+/// before its order, is noticed.
+#[test]
+fn an_order_that_a_restart_overtakes_is_refused() {
+    paused(|node| async move {
+        let root = SupervisorSpec::one_for_one("root").child(ChildSpec::actor("a", || Counter(0)));
+        let root = start_root(&node, root).await.expect("starts");
+        let at = path("/root/a");
+        let actor = root.find(&at).await.expect("there");
+        let mut order = Box::pin(root.steer_incarnation(&at, Verb::Stop, Some(Incarnation(1))));
+        // Polled by hand: it has found the first incarnation, and has not given its order.
+        assert!(poll!(&mut order).is_pending());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(poll!(&mut order).is_pending());
+        actor.kill();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let refused = order.await;
+        let Err(SupervisorError::AnotherIncarnation { lives, .. }) = &refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((lives.0, actor.is_alive(), actor.incarnation().0), (2, true, 2));
+    });
 }
 
 #[test]

@@ -95,6 +95,7 @@ async fn serve(stream: TcpStream, peer: Peer, app: Router, limits: &HttpLimits, 
             Ok::<_, Infallible>(response.map(|body| Leaving { body, _answering: answering }))
         }
     });
+    // HTTP/1 alone, whose heads `framing.rs` can check byte by byte before hyper acts on them.
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -106,6 +107,7 @@ async fn serve(stream: TcpStream, peer: Peer, app: Router, limits: &HttpLimits, 
         biased;
         ended = connection.as_mut() => ended,
         () = stop.drain.cancelled() => {
+            // The request in progress is answered; a connection that is idle ends at once.
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -114,6 +114,7 @@ impl Token {
             Err(BindError::Token { path: path.to_owned(), why: why.to_owned(), source })
         };
         // Checked and read through one handle, because the file may be replaced at any moment.
+        // `NONBLOCK`, because opening a pipe that nobody writes to would wait for ever.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let opened = rustix::fs::open(path, flags, Mode::empty()).map(File::from);
         let looked = opened
@@ -134,7 +135,9 @@ impl Token {
             return refuse("it is longer than 4 KiB", None);
         }
         let mut text = Zeroizing::new(String::new());
+        // With the bound again: the file may have grown since its length was checked.
         match file.take(TOKEN_FILE_MAX).read_to_string(&mut text) {
+            // Trimmed, because editors and `echo` end a file with a line break.
             Ok(_) => match Self::new(text.trim()) {
                 Some(token) => Ok(token),
                 None => refuse("a token has at least 16 visible ASCII characters", None),

@@ -34,6 +34,7 @@ where
         let shared = Arc::<Shared>::from_ref(state);
         let limits = &shared.limits;
         let (head, body) = request.into_parts();
+        // Before the body is read: what cannot be used need not arrive.
         media_type(&head.headers)?;
         let packed = packed(&head.headers)?;
         let body = tokio::select! {

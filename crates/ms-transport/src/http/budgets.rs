@@ -58,6 +58,7 @@ struct RaiseSchema {
     /// Of which unit.
     unit: String,
     /// How much more than was permitted until now.
+    // 2^53 - 1: readers of JSON do not agree on larger numbers (RFC 8259, 6).
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     more: u64,
     /// Why, for the record.

@@ -91,6 +91,8 @@ impl HttpClient {
         connector.set_connect_timeout(Some(CONNECT_WITHIN));
         connector.set_nodelay(true);
         let inner = Client::builder(TokioExecutor::new())
+            // Without a timer, an idle connection is dropped only when a later call comes across
+            // it.
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)

@@ -78,6 +78,7 @@ fn answers(operation: &mut Operation, work: bool, token: bool) {
     let body = operation.request_body.is_some();
     let applies = |common: &&Common| match (common.on, common.status) {
         (_, "401") => work && token,
+        // `guard.rs` checks origins only where there is no token.
         (_, "403") => work && !token,
         (On::All, _) => true,
         (On::Work, _) => work,

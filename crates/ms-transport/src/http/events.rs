@@ -58,6 +58,8 @@ impl EventQuery {
             let next = "leave `about` out, or `task` and `change`";
             return Err(Problem::new(&UNPROCESSABLE, detail).next(next));
         }
+        // Events of the node have neither field, and would pass a filter that is meant to be
+        // narrow.
         let usual = if narrowed { About::Tasks } else { About::All };
         Ok(EventFilter { about: about.unwrap_or(usual), task, change })
     }

@@ -83,6 +83,8 @@ impl Inspector {
                         }
                         Judged::Whole { bytes: head, body } => {
                             out.extend_from_slice(&held[..head]);
+                            // `held` ends with `bytes`, so what lies behind the head is the end of
+                            // `bytes`.
                             bytes = &bytes[bytes.len() - (held.len() - head)..];
                             self.state = match body {
                                 BodyLength::Known(0) => State::Head(Vec::new()),
@@ -118,6 +120,8 @@ pub(super) struct Exchange {
 impl Exchange {
     /// Returns the refusal, for the request that stands in for a refused head.
     pub(super) fn refusal(&self, method: &Method) -> Option<Refusal> {
+        // By the stand-in's method: a request before it on the same connection may still be in
+        // progress, and must not get the refusal.
         self.refusal.get().copied().filter(|_| method.as_str() == "REFUSED")
     }
 
@@ -228,6 +232,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
                 return Poll::Ready(Ok(()));
             }
             if this.ended {
+                // Registered before it is checked, or an answer that ends in between would wake
+                // nobody.
                 this.exchange.reader.register(cx.waker());
                 return if this.holds_end() { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
@@ -294,6 +300,7 @@ impl<T: AsyncRead + Unpin> Watched<T> {
             return Poll::Ready(false);
         }
         let read = ready!(self.poll_more(cx));
+        // Nobody reads them: hyper has shut the connection down.
         self.passed.clear();
         let goes_on = matches!(read, Ok(bytes) if bytes > 0);
         match &mut self.lingering {

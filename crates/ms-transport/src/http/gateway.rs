@@ -227,6 +227,8 @@ impl Actor for HttpGateway {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // With the port of the first start: clients must find the next incarnation where the last
+        // was.
         let (addr, kept) = (self.spec.addr(), Arc::clone(&self.spec.kept));
         let open = ctx.node().resources().clone();
         let list = move |at| open.open(format!("listener at {at}"));
@@ -280,6 +282,7 @@ pub struct LocalAddr;
 impl Handler<Serve> for HttpGateway {
     type Result = ();
     fn handle(&mut self, _: Serve, _: &mut Self::Context) {
+        // A node that drains must not be opened again by a late `Serve`.
         if self.shared.gate() == Gate::Starting {
             self.shared.set(Gate::Serving);
         }

@@ -136,6 +136,7 @@ fn known(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem>
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     match access {
         Access::Token(token) => match text(header::AUTHORIZATION).and_then(bearer) {
+            // No look at the origin: a browser sends cookies by itself, but never a bearer token.
             Some(given) if token.admits(given) => Ok(()),
             _ => Err(Problem::new(&UNAUTHENTICATED, "no or a wrong token was shown")),
         },
@@ -187,6 +188,7 @@ fn closed(gate: Gate) -> Problem {
 
 fn request_id(headers: &HeaderMap) -> String {
     let theirs = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    // An id goes into the log and back to the caller, so it must not forge a line in either.
     let plain = |id: &&str| {
         !id.is_empty()
             && id.len() <= REQUEST_ID_MAX
@@ -199,6 +201,7 @@ fn count(method: &Method, route: String, status: u16, took: Duration) {
     let method = match *method {
         Method::GET => "GET",
         Method::POST => "POST",
+        // Any token is a method (RFC 9110, 9.1), and labels come from a closed set.
         _ => "other",
     };
     metrics::counter!("ms_framework_http_requests_total",

@@ -20,6 +20,7 @@ struct ReportSchema(serde_json::Map<String, serde_json::Value>);
 /// 200 once the node has finished its start, 503 before.
 #[utoipa::path(get, path = "/health/startup", tag = "health",
     responses((status = 200, description = "started", body = ReportSchema), (status = 503, description = "not yet", body = ReportSchema)))]
+// No `NoQuery`, here and below: a probe may add a query of its own.
 pub(super) async fn startup(asker: Asker) -> Result<Response, Problem> {
     asker.ask(Probe { probe: ProbeKind::Startup }).await.map(answer)
 }

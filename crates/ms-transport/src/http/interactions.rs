@@ -12,6 +12,7 @@ use super::query::NoQuery;
 
 /// Health scores, error rates, latencies between components, incidents and the time to recovery.
 /// Times are milliseconds since the node booted.
+// The path, the id and the names of the shapes are published: they keep the former word.
 #[utoipa::path(get, operation_id = "integration", path = "/api/v1/metrics/integration", tag = "node",
     responses((status = 200, body = MetricsSchema)))]
 pub(super) async fn interactions(

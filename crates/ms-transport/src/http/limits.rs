@@ -28,8 +28,8 @@ pub struct HttpLimits {
     /// Event streams open at a time.
     pub streams: usize,
     /// File descriptors that its connections leave to the rest of the process: probes, the
-    /// store, the control endpoint. Over it connections wait in the kernel's queue. At most
-    /// an eighth of what the process may have.
+    /// store, the control endpoint. Connections that would take one of these wait in the kernel's
+    /// queue. At most an eighth of what the process may have.
     pub spare_descriptors: u64,
 }
 

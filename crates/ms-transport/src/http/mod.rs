@@ -105,6 +105,8 @@ impl Api {
             .routes(routes!(look::resources))
             .routes(routes!(interactions::interactions))
             .routes(routes!(events::events))
+            // Not by `routes!`: `ops::describe` gives each operation a path of its own in the
+            // document.
             .route(ops::PATH, post(ops::call))
             .merge(health_routes())
             .with_state(routes)
@@ -126,6 +128,7 @@ pub fn admin_gateway(
         let metrics = Arc::clone(&metrics);
         let page = move || {
             let page = metrics();
+            // The version is that of Prometheus' text format, which scrapers look at.
             async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page) }
         };
         let routes = Routes { shared: Arc::clone(shared), desk: desk.clone() };
@@ -150,6 +153,7 @@ fn finish(router: Router, shared: &Arc<Shared>) -> Router {
         .method_not_allowed_fallback(async |method: Method| {
             Problem::new(&METHOD, format!("{method} is not taken here"))
         })
+        // The guard outermost, so that a panic and an unknown path are counted and have an id, too.
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(shared), guard::pass))
 }

@@ -140,12 +140,14 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(delay) = self.after.retry_after {
+            // Whole seconds (RFC 9110, 10.2.3); a 0 would bring the caller back at once.
             headers.insert(header::RETRY_AFTER, delay.as_secs().max(1).into());
         }
         if self.after.close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if status == StatusCode::UNAUTHORIZED {
+            // A 401 must name a scheme (RFC 9110, 15.5.2).
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -118,6 +118,7 @@ pub(super) async fn submit_batch(
         Submittal::Taken(taken) => OneOfBatch::Id(taken.task.id),
         Submittal::Refused(error) => OneOfBatch::Problem((*error).into()),
     });
+    // 207 even if all were refused: the request itself was carried out, and each answer counts.
     let status = if all { StatusCode::CREATED } else { StatusCode::MULTI_STATUS };
     Ok((status, axum::Json(answers.collect::<Vec<_>>())).into_response())
 }
@@ -191,6 +192,7 @@ pub(super) async fn list(
 ) -> Result<axum::Json<TaskPage>, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
     let limit = query.limit.unwrap_or(0);
+    // 0 is how a `TaskFilter` asks for the default; a client that writes it means something else.
     if query.limit == Some(0) || limit > MAX_PAGE {
         return Err(Problem::new(&BAD_PARAMETER, format!("limit must be 1 to {MAX_PAGE}")));
     }

@@ -46,6 +46,7 @@ fn fresh_trace() -> NonZeroU128 {
 }
 
 fn fresh_span() -> NonZeroU64 {
+    // The low half, which has the random part; the high half is mostly the time.
     NonZeroU64::new(Uuid::now_v7().as_u64_pair().1).unwrap_or(NonZeroU64::MIN)
 }
 

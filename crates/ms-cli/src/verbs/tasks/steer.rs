@@ -127,6 +127,7 @@ async fn steer(verb: TaskVerb, tasks: Vec<TaskView>, sure: Sure, cx: &Cx) -> Out
         // A new connection: the node closes one that idles while a person thinks.
         let mut client = cx.connect().await?;
         for task in &tasks {
+            // One by one, so that the first error stops the rest and can say how far it got.
             done.push(one(&mut client, verb, task, &tasks, &done, reason.clone()).await?);
         }
     }

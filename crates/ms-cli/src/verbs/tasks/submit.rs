@@ -80,6 +80,7 @@ impl Submit {
         if let Some(attempts) = self.attempts {
             task.retry.max_attempts = attempts;
         }
+        // The node checks it again; here a slip costs no connection.
         task.check().map_err(|error| wrong(&error))?;
         Ok(task)
     }
