@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ms_core::ErrorChain;
 
 use crate::report::Report;
 use crate::workloads::{WORKLOADS, Workload};
@@ -96,12 +97,12 @@ fn main() -> ExitCode {
     match act(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ (Error::Failed(_) | Error::Report(_) | Error::Page(_))) => {
-            eprintln!("ms-bench: {error}");
+            eprintln!("ms-bench: {}", ErrorChain::from_error(&error));
             ExitCode::from(1)
         }
         // What is left is a wrong command line, for which clap ends with 2 as well.
         Err(error) => {
-            eprintln!("ms-bench: {error}");
+            eprintln!("ms-bench: {}", ErrorChain::from_error(&error));
             ExitCode::from(2)
         }
     }

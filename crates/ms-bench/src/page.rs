@@ -16,7 +16,7 @@ const END: &str = "<!-- /bench -->";
 /// Why a page could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("cannot use {path}: {source}", path = .path.display())]
+    #[error("cannot use {path}", path = .path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("line {line}: `{BEGIN}...` without `{END}` after it; add it")]
     Open { line: usize },

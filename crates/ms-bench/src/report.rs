@@ -41,9 +41,9 @@ pub(crate) struct Row {
 /// Why a file of figures could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("cannot use {path}: {source}; `cargo xtask bench --json {path}` makes it", path = .path.display())]
+    #[error("cannot use {path}; `cargo xtask bench --json {path}` makes it", path = .path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{path} is not a file of figures: {source}; delete it and measure again", path = .path.display())]
+    #[error("{path} is not a file of figures; delete it and measure again", path = .path.display())]
     Format { path: PathBuf, source: serde_json::Error },
 }
 

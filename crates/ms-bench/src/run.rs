@@ -3,6 +3,8 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ms_core::ErrorChain;
+
 use crate::contenders::Contender;
 use crate::report::{FigureResult, Row, WorkloadResult};
 use crate::sample::{Measured, NoFigure, Sample};
@@ -54,6 +56,7 @@ pub(crate) fn workload(
                 // It will lack the feature in every round, so it is not asked again.
                 Ok(Err(absent)) => seen.absent = Some(absent),
                 Err(problem) => {
+                    let problem = ErrorChain::from_error(&problem);
                     eprintln!("{} on {}: {problem}", workload.name, seen.contender.name);
                     seen.failed = true;
                     seen.absent = Some(NoFigure::lacks(&format!("failed: {problem}")));
@@ -88,13 +91,13 @@ fn row(seen: &Seen<'_>, figure: usize) -> Option<Row> {
 /// Why a process gave no sample.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("its process could not be started or read: {0}")]
+    #[error("its process could not be started or read")]
     Process(#[from] std::io::Error),
     #[error("not done in {} s", SAMPLE_WITHIN.as_secs())]
     TimedOut,
     #[error("its process ended with {0}")]
     Exited(std::process::ExitStatus),
-    #[error("its process printed no sample: {0}")]
+    #[error("its process printed no sample")]
     Unreadable(#[from] serde_json::Error),
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Handler, WrapFuture};
 use ms_actor::{AnyRef, Context, LifeChange, LifecycleEvent, Ref, StateValue};
-use ms_core::ExitReason;
+use ms_core::{ErrorChain, ExitReason};
 use ms_supervisor::{DynamicChild, SupervisorRef};
 
 use crate::error::SubscribeError;
@@ -243,6 +243,7 @@ impl EventBusActor {
             // The last subscription ended while the outlet started.
             Ok(_) => this.clear_orphans(ctx),
             Err(error) if this.is_needed(&queue) => {
+                let error = ErrorChain::from_error(&error);
                 tracing::warn!(%error, queue = queue.id, "the outlet of a queue did not start; it is tried again");
                 ctx.run_later(OUTLET_RETRY_DELAY, move |this, ctx| this.revive(&queue, ctx));
             }

@@ -1,7 +1,6 @@
 //! The report of an orderly shutdown.
 
-use std::error::Error;
-
+use ms_core::ErrorChain;
 use ms_runtime::ShutdownSummary;
 use ms_runtime::logic::shutdown::{ShutdownPhase, StopOutcome};
 
@@ -21,7 +20,7 @@ pub(crate) fn text(summary: &ShutdownSummary) -> String {
     for stop in &report.components {
         let fault = match &stop.outcome {
             StopOutcome::Stopped => continue,
-            StopOutcome::Failed(error) => format!("it failed: {error}"),
+            StopOutcome::Failed(error) => format!("it failed: {}", ErrorChain::from_error(error)),
             StopOutcome::Forced => "it was killed because it took too long".to_owned(),
             StopOutcome::Abandoned => "it did not stop and was abandoned".to_owned(),
         };
@@ -32,9 +31,8 @@ pub(crate) fn text(summary: &ShutdownSummary) -> String {
             text.push_str(&format!("  {}: it took too long\n", step.phase.name()));
         }
         for error in &step.errors {
-            let causes = std::iter::successors(error.source(), |&error| error.source());
-            let causes: String = causes.map(|cause| format!(": {cause}")).collect();
-            text.push_str(&format!("  {}: {error}{causes}\n", step.phase.name()));
+            let error = ErrorChain::from_error(error);
+            text.push_str(&format!("  {}: {error}\n", step.phase.name()));
         }
     }
     text

@@ -136,7 +136,7 @@ pub enum CommandError {
         reason: ExitReason,
     },
     /// A spec error of `start_child`.
-    #[error("bad child spec: {0}")]
+    #[error("bad child spec")]
     InvalidSpec(#[from] ChildSpecError),
     /// Where an OTP caller would find the process dead: `noproc` or `shutdown`.
     #[error("the supervisor is stopping")]

@@ -13,10 +13,10 @@ use super::child::ChildEntry;
 #[non_exhaustive]
 pub enum SpecError {
     /// OTP's `{supervisor_data, _}`.
-    #[error("bad supervisor flags: {0}")]
+    #[error("bad supervisor flags")]
     SupervisorData(#[from] FlagError),
     /// OTP's `{start_spec, _}`.
-    #[error("bad child spec: {0}")]
+    #[error("bad child spec")]
     StartSpec(#[from] ChildSpecError),
     /// OTP's `{bad_start_spec, Specs}`: a dynamic supervisor takes one template.
     #[error(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use ms_actor::{Hosted, Node, NodeConfig, Ref, spawn};
-use ms_core::IdError;
+use ms_core::{ErrorChain, IdError};
 use ms_registry::{Registry, RegistryConfig};
 use ms_supervisor::{Root, SupervisorSpec, start_root};
 
@@ -138,7 +138,7 @@ impl TestSystem {
     pub async fn start(&self, tree: SupervisorSpec) -> Rc<Root> {
         let root = match start_root(&self.node, tree).await {
             Ok(root) => Rc::new(root),
-            Err(error) => panic!("{error}"),
+            Err(error) => panic!("{}", ErrorChain::from_error(&error)),
         };
         let stopped = Rc::clone(&root);
         self.keep(root.path().as_str().to_owned(), Rc::clone(&root) as Rc<dyn Any>);

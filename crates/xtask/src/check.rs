@@ -47,6 +47,11 @@ const STEPS: &[Step] = &[
         run: |workspace| fences::exhaustive::RATCHET.check(workspace),
     },
     Step {
+        name: "causes",
+        about: "no message of an error contains its source",
+        run: fences::causes::check,
+    },
+    Step {
         name: "words",
         about: "no more identifiers with a banned word",
         run: fences::words::check,

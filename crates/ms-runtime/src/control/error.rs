@@ -1,7 +1,7 @@
 //! Translates the errors of the tree into those of the desk.
 
 use ms_actor::DebugError;
-use ms_core::ActorPath;
+use ms_core::{ActorPath, ErrorChain};
 use ms_ops::{OpError, codes};
 use ms_policy::CommandError;
 use ms_supervisor::SupervisorError;
@@ -27,7 +27,8 @@ pub(super) fn of_supervisor(path: &ActorPath, error: &SupervisorError) -> OpErro
         }
         SupervisorError::Refused { .. } => OpError::refused(error.to_string()),
         SupervisorError::Command(command) => {
-            OpError::refused(format!("the supervisor of {path} refused")).why(command.to_string())
+            OpError::refused(format!("the supervisor of {path} refused"))
+                .why(ErrorChain::from_error(command).to_string())
         }
         SupervisorError::Id(source) => OpError::bad_request(format!("{error}: {source}")),
         _ => OpError::internal(error.to_string()),

@@ -29,7 +29,7 @@ pub enum ServiceStartError {
     #[error(transparent)]
     Dependencies(#[from] DependencyErrors),
     /// The tree of a component could not be composed; nothing was started.
-    #[error("the component {component} could not be put together: {source}")]
+    #[error("the component {component} could not be put together")]
     Compose {
         /// The component.
         component: ComponentId,

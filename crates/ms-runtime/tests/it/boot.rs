@@ -207,7 +207,7 @@ fn a_boot_that_is_not_done_by_its_deadline_is_undone_and_says_who_was_waited_for
         settings.boot.within = 4 * SECOND;
         let error = builder(settings, [parts.part("base"), slow]).start().await;
         let error = error.expect_err("fails");
-        let text = error.to_string();
+        let text = format!("{error:?}");
         assert!(text.contains("not done within 4s, waiting for slow"), "{text}");
         assert!(text.contains("components.startup_deadline"), "{text}");
         assert_eq!(error.code(), 4);
@@ -226,7 +226,8 @@ fn a_component_that_is_not_ready_in_time_is_named_and_all_is_undone() {
         let error = builder(virtual_settings(), [parts.part("base"), slow]).start().await;
         let error = error.expect_err("fails");
         assert!(began.elapsed() >= 3 * SECOND);
-        assert!(error.to_string().contains("component slow was not ready within 3s"), "{error}");
+        let text = format!("{error:?}");
+        assert!(text.contains("component slow was not ready within 3s"), "{text}");
         assert_eq!(error.code(), 4);
         let Some(ServiceStartError::Bootstrap(error)) = error.service() else { panic!("{error}") };
         assert_eq!(error.culprit().map(ToString::to_string).as_deref(), Some("slow"));
@@ -254,8 +255,9 @@ fn a_component_that_fails_or_panics_is_named_with_its_reason() {
             let parts = Parts::default();
             let error = builder(virtual_settings(), [parts.odd("bad", quirk)]).start().await;
             let error = error.expect_err("fails");
-            let text = error.to_string();
-            assert!(text.contains("component bad") && text.contains(why), "{text}");
+            let text = format!("{error:?}");
+            assert!(text.contains("component bad"), "{text}");
+            assert_eq!(text.matches(why).count(), 1, "its cause, and once: {text}");
             let Some(ServiceStartError::Bootstrap(failed)) = error.service() else {
                 panic!("{error}")
             };
@@ -274,7 +276,7 @@ fn a_service_that_is_not_healthy_in_the_end_does_not_start() {
         let parts = Parts::default();
         let all = [parts.part("base"), parts.odd("db", Quirk::Unhealthy)];
         let error = builder(virtual_settings(), all).start().await.expect_err("not healthy");
-        assert!(error.to_string().contains("db: out of order"), "{error}");
+        assert!(format!("{error:?}").contains("db: out of order"), "{error:?}");
         assert_eq!((error.code(), parts.log.of("stop").len()), (7, 2));
         let parts = Parts::default();
         let service = builder(virtual_settings(), [parts.odd("db", Quirk::Degraded)]).start();

@@ -32,7 +32,7 @@ fn a_failure_at_each_component_of_six_leaves_no_task_no_port_and_no_file() {
             });
             let before = files();
             let error = builder(real_settings(), all).start().await.expect_err("fails");
-            assert!(error.to_string().contains(&format!("component c{k}")), "{error}");
+            assert!(format!("{error:?}").contains(&format!("component c{k}")), "{error:?}");
             let started: Vec<_> = (0..k).map(name).collect();
             assert_eq!(parts.log.of("start"), started);
             let reversed: Vec<_> = started.iter().rev().cloned().collect();

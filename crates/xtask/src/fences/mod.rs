@@ -4,6 +4,7 @@
 //! baseline in a file, which may only fall. Permanent exceptions to a rule are in a list, with their
 //! reasons. A line of a list that nothing needs any more fails, so that no exception outlives its cause.
 
+pub(crate) mod causes;
 pub(crate) mod circles;
 pub(crate) mod core_items;
 pub(crate) mod exhaustive;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ms_core::ExitReason;
+use ms_actor::AskFailure;
 use ms_core::lifecycle::{ComponentId, Phase};
+use ms_core::{ErrorChain, ExitReason};
 use ms_supervisor::SupervisorError;
 
 use crate::service::cleanup::CleanupError;
@@ -14,8 +15,8 @@ use crate::service::components::ComponentFailure;
 #[non_exhaustive]
 pub enum InitializationCause {
     /// Its init or start failed.
-    #[error("{0}")]
-    Failed(#[source] ComponentFailure),
+    #[error(transparent)]
+    Failed(ComponentFailure),
     /// It exited while it was being started.
     #[error("it ended: {0}")]
     Exited(ExitReason),
@@ -23,8 +24,8 @@ pub enum InitializationCause {
     #[error("it could not be asked: {0}")]
     NoAnswer(String),
     /// Its supervisor did not start it.
-    #[error("{0}")]
-    Supervisor(#[source] Box<SupervisorError>),
+    #[error(transparent)]
+    Supervisor(Box<SupervisorError>),
     /// The service as a whole is not healthy.
     #[error("the service is not healthy: {0}")]
     Unhealthy(String),
@@ -62,7 +63,7 @@ pub enum InitializationError {
         waiting: Vec<ComponentId>,
     },
     /// It failed.
-    #[error("the component {component} did not start: {source}")]
+    #[error("the component {component} did not start")]
     ComponentFailed {
         /// Which.
         component: ComponentId,
@@ -71,8 +72,8 @@ pub enum InitializationError {
         source: InitializationCause,
     },
     /// The failure belongs to no single component.
-    #[error("{0}")]
-    Other(#[source] InitializationCause),
+    #[error(transparent)]
+    Other(InitializationCause),
     /// The boot was cancelled.
     #[error("it was cancelled")]
     Cancelled,
@@ -96,7 +97,7 @@ pub struct RollbackReport {
 #[non_exhaustive]
 pub enum BootstrapError {
     /// A phase failed.
-    #[error("the boot failed in phase {} ({}): {source}{}", .phase.number(), .phase.name(), rollback_text(.rollback))]
+    #[error("the boot failed in phase {} ({}){}", .phase.number(), .phase.name(), rollback_text(.rollback))]
     InitializationFailed {
         /// In which phase.
         phase: Phase,
@@ -151,8 +152,10 @@ impl BootstrapError {
 }
 
 fn rollback_text(rollback: &RollbackReport) -> String {
-    let errors = rollback.errors.iter();
-    errors.map(|(component, why)| format!("; {component} did not stop in order: {why}")).collect()
+    let text = |(component, why): &(ComponentId, InitializationCause)| {
+        format!(", and the rollback of {component} failed ({})", ErrorChain::from_error(why))
+    };
+    rollback.errors.iter().map(text).collect()
 }
 
 /// What went wrong in a shutdown. No such error stops the shutdown.
@@ -173,9 +176,15 @@ pub enum ShutdownError {
     /// A component exited and did not stop in order.
     #[error("the component exited and did not stop in order: {0}")]
     Exited(ExitReason),
-    /// A part of the service did not answer.
+    /// A part of the service, which this names, did not answer.
     #[error("{0} did not answer")]
     NoAnswer(String),
+    /// The actor of a component did not answer.
+    #[error(transparent)]
+    Unanswered(AskFailure),
+    /// The supervisor of a component did not stop it.
+    #[error("its supervisor did not stop it")]
+    Supervisor(#[source] Box<SupervisorError>),
     /// State was not saved.
     #[error("state was not saved")]
     Persist(#[source] ComponentFailure),
@@ -188,7 +197,7 @@ pub enum ShutdownError {
         why: String,
     },
     /// A cleanup handler failed.
-    #[error("the cleanup handler {handler} failed: {source}")]
+    #[error("the cleanup handler {handler} failed")]
     Cleanup {
         /// Which.
         handler: String,
@@ -199,4 +208,57 @@ pub enum ShutdownError {
     /// A resource was left open.
     #[error("left open: {0}")]
     Leak(String),
+}
+
+impl From<SupervisorError> for ShutdownError {
+    fn from(error: SupervisorError) -> Self {
+        Self::Supervisor(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ms_core::{ActorPath, ChildId};
+
+    use super::*;
+
+    fn id(text: &str) -> ComponentId {
+        ComponentId::new(text).expect("valid")
+    }
+
+    fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+        ErrorChain::from_error(error).to_string()
+    }
+
+    #[test]
+    fn a_failed_boot_tells_each_cause_once_and_what_the_rollback_left() {
+        let source = InitializationError::ComponentFailed {
+            component: id("api"),
+            source: InitializationCause::Failed("no port".into()),
+        };
+        let busy = ShutdownError::Component("still busy".into());
+        let errors = vec![(id("base"), InitializationCause::Failed(busy.into()))];
+        let rollback = RollbackReport { errors };
+        let error =
+            BootstrapError::InitializationFailed { phase: Phase::Verification, source, rollback };
+        assert_eq!(
+            chain(&error),
+            "the boot failed in phase 10 (verification), and the rollback of base failed (the \
+             component did not stop in order: still busy): the component api did not start: no port"
+        );
+    }
+
+    #[test]
+    fn who_did_not_answer_in_a_shutdown_is_said_once() {
+        let path = ActorPath::root(&ChildId::new("root").expect("valid"));
+        let within = Duration::from_secs(1);
+        let failure = AskFailure::TimedOut { path: path.clone(), within };
+        let text = "/root did not answer within 1s; it may still be at work on it";
+        assert_eq!(chain(&ShutdownError::Unanswered(failure.clone())), text);
+        let error = ShutdownError::from(SupervisorError::NoAnswer { path, failure });
+        let before = "its supervisor did not stop it: the supervisor /root did not answer";
+        assert_eq!(chain(&error), format!("{before}: {text}"));
+        let cleanup = ShutdownError::NoAnswer("the actor cleanup".to_owned());
+        assert_eq!(chain(&cleanup), "the actor cleanup did not answer");
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix::Handler;
 use futures_util::FutureExt;
+use ms_core::ErrorChain;
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::EventKind;
 use ms_worker::GetAgent;
@@ -106,7 +107,9 @@ impl Report {
                 Some(Ok(ReloadOutcome::Changed(what))) => {
                     report.changed.push(format!("{id} ({what})"));
                 }
-                Some(Err(why)) => report.failed.push(format!("{id} ({why})")),
+                Some(Err(error)) => {
+                    report.failed.push(format!("{id} ({})", ErrorChain::from_error(&*error)));
+                }
             }
         }
         report

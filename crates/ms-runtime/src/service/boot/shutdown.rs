@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix::{Handler, ResponseFuture};
 use futures_util::future::join_all;
+use ms_core::ErrorChain;
 use ms_core::lifecycle::ComponentId;
 use ms_core::time::part;
 use ms_supervisor::SupervisorRef;
@@ -207,7 +208,8 @@ impl LifecycleActor {
             (id, dropped)
         };
         self.run(ctx, kill, |this, ctx, (id, dropped)| {
-            let outcome = dropped.map_err(ShutdownError::NoAnswer);
+            let component = id.clone();
+            let outcome = dropped.map_err(|why| ShutdownError::Release { component, why });
             this.feed_shutdown(ctx, ShutdownEvent::Stopped(id, outcome));
         });
     }
@@ -225,6 +227,7 @@ impl LifecycleActor {
         });
         for step in &summary.report.steps {
             for error in &step.errors {
+                let error = ErrorChain::from_error(error);
                 tracing::error!(step = step.phase.name(), %error, "shutdown");
             }
         }
@@ -278,7 +281,8 @@ async fn persist(
     let failed = store.save(snapshots, within).await.into_iter();
     failed
         .map(|(component, error)| {
-            tracing::error!(%component, %error, "state was not saved");
+            let why = ErrorChain::from_error(&*error);
+            tracing::error!(%component, error = %why, "state was not saved");
             ShutdownError::Persist(error)
         })
         .collect()

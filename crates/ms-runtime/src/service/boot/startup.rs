@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix::{Handler, ResponseFuture};
+use ms_core::ErrorChain;
 use ms_core::health::HealthStatus;
 use ms_core::lifecycle::{ComponentId, Phase};
 use ms_core::time::later;
@@ -185,7 +186,8 @@ impl LifecycleActor {
             },
             None => BootstrapError::Lost("it failed without an error".to_owned()),
         };
-        tracing::error!(%error, total, "the boot failed and was rolled back");
+        let why = ErrorChain::from_error(&error);
+        tracing::error!(error = %why, total, "the boot failed and was rolled back");
         drop(waits.map(|waits| waits.send(Err(error))));
         self.begin_shutdown(ctx);
     }

@@ -27,15 +27,14 @@ pub(super) async fn stop(
 ) -> Result<Option<StateSnapshot>, ShutdownError> {
     if member.is_tree {
         let ended = components.within(within).terminate_child(member.id.as_child()).await;
-        return ended.map(|()| None).map_err(|error| ShutdownError::NoAnswer(text_of(&error)));
+        return Ok(ended.map(|()| None)?);
     }
-    let host = components.within(within).get_agent::<ComponentHost>(member.id.as_str()).await;
-    let host = host.map_err(|error| ShutdownError::NoAnswer(text_of(&error)))?;
+    let host = components.within(within).get_agent::<ComponentHost>(member.id.as_str()).await?;
     match host.ask(StopComponent).within(within).await {
         Ok(stopped) => stopped.map_err(ShutdownError::Component),
         Err(error) => Err(match error.exit_reason() {
             Some(reason) => ShutdownError::Exited(reason.clone()),
-            None => ShutdownError::NoAnswer(error.to_string()),
+            None => ShutdownError::Unanswered(error.into_failure()),
         }),
     }
 }

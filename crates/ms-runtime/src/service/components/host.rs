@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use actix::Message;
 use ms_actor::StateValue;
-use ms_core::ExitReason;
 use ms_core::health::HealthResult;
+use ms_core::{ErrorChain, ExitReason};
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use super::spec::Kept;
@@ -100,7 +100,10 @@ impl Agent for ComponentHost {
         match self.stop().await {
             Ok(None) => {}
             Ok(Some(_)) => tracing::warn!(%component, "stopped outside a shutdown: state not kept"),
-            Err(error) => tracing::error!(%component, %error, "did not stop in order"),
+            Err(error) => {
+                let error = ErrorChain::from_error(&*error);
+                tracing::error!(%component, %error, "did not stop in order");
+            }
         }
     }
 
