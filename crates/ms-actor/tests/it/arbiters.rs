@@ -23,10 +23,10 @@ use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
 
 async fn thread_of(actor: &Ref<Probe>) -> ThreadId {
-    let (tell, told) = oneshot::channel();
+    let (tell, heard) = oneshot::channel();
     let message = act(move |_, _| tell.send(std::thread::current().id()).unwrap());
     actor.ask(message).within(PAUSED_LIMIT).await.unwrap();
-    told.await.unwrap()
+    heard.await.unwrap()
 }
 
 /// Blocks the actor's thread until the sender is dropped; comes back when it is blocked.

@@ -292,8 +292,8 @@ fn dropped_replies_of_one_turn_are_reported_to_all_who_asked() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         last.send(()).unwrap();
         for asked in asked {
-            let told = tokio::time::timeout(Duration::from_secs(30), asked).await;
-            let error = told.expect("it is told").unwrap().unwrap_err();
+            let outcome = tokio::time::timeout(Duration::from_secs(30), asked).await;
+            let error = outcome.expect("it is answered").unwrap().unwrap_err();
             assert!(matches!(error.failure, AskFailure::NoReply { .. }), "{error:?}");
         }
     });
@@ -650,7 +650,7 @@ fn the_failure_of_an_ask_is_the_source_of_another_error() {
         let error = child.actor.ask(Count).await.unwrap_err();
         // With the message in it, it passes for the failure: no source, the same text.
         let text = error.to_string();
-        assert_eq!(ErrorChain::from_error(&error).lines(), [text.clone()]);
+        assert_eq!(ErrorChain::from_error(&error).lines(), std::slice::from_ref(&text));
         assert!(text.starts_with("/test/a takes no messages: killed"), "{text}");
 
         let not_opened = composes(NotOpened(error.into_failure()));

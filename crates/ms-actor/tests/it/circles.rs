@@ -117,13 +117,13 @@ fn k18_a_new_life_may_ask_whoever_saw_the_one_before_crash() {
         async move |node: Node| {
             let a = start(&node, "a", placement).await;
             let (friend, log) = (a.actor.clone(), Log::default());
-            let told = log.clone();
+            let reports = log.clone();
             let blueprint = made(move || {
-                let (friend, told) = (friend.clone(), told.clone());
+                let (friend, reports) = (friend.clone(), reports.clone());
                 Probe::new(&Log::default()).started(move |probe, ctx| {
                     let asked = async move {
                         if let Err(error) = friend.ask(Count).within(PAUSED_LIMIT).await {
-                            told.add(error.to_string());
+                            reports.add(error.to_string());
                         }
                     };
                     ctx.wait(asked.into_actor(probe));

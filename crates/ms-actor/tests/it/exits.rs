@@ -708,12 +708,12 @@ fn an_actor_outside_any_tree() {
         let monitor = actor.any().monitor();
         actor.try_tell(crash()).unwrap();
         let reason = soon(monitor).await.reason;
-        let Err(SendError { failure: SendFailure::Closed { reason: told, .. }, .. }) =
+        let Err(SendError { failure: SendFailure::Closed { reason: given, .. }, .. }) =
             actor.try_tell(Count)
         else {
             panic!("closed")
         };
-        assert_eq!(told, reason, "nobody starts it again");
+        assert_eq!(given, reason, "nobody starts it again");
         let again = actor.ask(Count).await.unwrap_err();
         assert_eq!(again.exit_reason(), Some(&reason));
     });

@@ -10,13 +10,13 @@ mod asks;
 #[path = "../../../ms-testkit/src/child.rs"]
 #[allow(dead_code, reason = "the tests here use a part")]
 mod child;
+mod child_events;
 mod circles;
 mod common;
 mod compat;
 mod exits;
 mod levers;
 mod mailbox;
-mod news;
 mod otp;
 mod panics;
 mod slots;

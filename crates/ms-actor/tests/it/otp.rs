@@ -128,8 +128,8 @@ fn a_crash_reaches_its_caller_with_its_reason_and_a_clean_end_is_no_crash() {
     paused(async |node| {
         let mut child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         for reason in [ExitReason::Shutdown, ExitReason::shutdown_with("reason")] {
-            let told = reason.clone();
-            let asked = child.actor.ask(act(move |_, ctx| ctx.exit_with(told))).await;
+            let given = reason.clone();
+            let asked = child.actor.ask(act(move |_, ctx| ctx.exit_with(given))).await;
             assert!(asked.is_ok() || asked.unwrap_err().exit_reason() == Some(&reason));
             let exit = child.end().await;
             assert_eq!((exit.reason().clone(), exit.reason().is_clean()), (reason, true));
@@ -240,10 +240,10 @@ fn a_hundred_ends_and_demonitors_at_once_tell_or_do_not_and_never_twice() {
             ended.push(child);
         }
         settle().await;
-        let told: Vec<usize> =
+        let notices: Vec<usize> =
             (0..100).map(|n| log.count(&format!("down /test/c{n} #1 killed"))).collect();
-        assert!(told.iter().all(|count| *count <= 1), "{told:?}");
-        assert!((0..100).filter(|n| n % 2 == 1).all(|n| told[n] == 1), "{told:?}");
+        assert!(notices.iter().all(|count| *count <= 1), "{notices:?}");
+        assert!((0..100).filter(|n| n % 2 == 1).all(|n| notices[n] == 1), "{notices:?}");
     });
 }
 
@@ -253,8 +253,8 @@ fn a_long_reason_arrives_whole() {
     paused(async |node| {
         let mut child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         let reason = ExitReason::failed("x".repeat(100_000));
-        let (monitor, told) = (child.cell.monitor(), reason.clone());
-        child.actor.try_tell(act(move |_, ctx| ctx.exit_with(told))).unwrap();
+        let (monitor, given) = (child.cell.monitor(), reason.clone());
+        child.actor.try_tell(act(move |_, ctx| ctx.exit_with(given))).unwrap();
         assert_eq!(soon(monitor).await.reason, reason);
         assert_eq!(child.end().await.into_reason(), reason);
     });

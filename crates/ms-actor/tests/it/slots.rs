@@ -1,5 +1,7 @@
 //! Slots: who fills them, who waits for them, and whom they keep alive, which is nobody.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use std::time::Duration;
 
 use actix::Actor;

@@ -68,7 +68,8 @@ pub(crate) fn timer(deadline: Instant) -> Sleep {
 impl Desk {
     /// Starts the task that serves this thread's queue, if the thread is an arbiter. Gives what
     /// was there before.
-    fn begin(&mut self) -> Option<Self> {
+    // In a box: what is hardly ever there must not be copied at each ask.
+    fn begin(&mut self) -> Option<Box<Self>> {
         let here = here::slot().filter(|slot| slot.alive())?;
         let runtime = Handle::try_current().ok()?;
         let alive = Arc::new(());
@@ -77,7 +78,7 @@ impl Desk {
             std::mem::replace(self, Self { served_by: Some(here.id), task, ..Self::default() });
         // Not as a local task: whoever asks first need not run inside of the arbiter's set of them.
         drop(runtime.spawn(serve(Arc::clone(&self.rearm), alive)));
-        Some(left)
+        Some(Box::new(left))
     }
 
     /// Takes out those whose time is up, and arms for the next.

@@ -71,8 +71,8 @@ fn who_follows_the_gone_is_notified_that_it_is() {
     }
     impl Handler<LifecycleEvent> for Follower {
         type Result = ();
-        fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
-            self.0.add(format!("{} {:?}", news.of.path(), news.change));
+        fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
+            self.0.add(format!("{} {:?}", event.of.path(), event.change));
         }
     }
     #[derive(Message)]
