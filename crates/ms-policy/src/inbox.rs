@@ -90,6 +90,7 @@ impl Inbox {
     /// tickets that will not be served.
     pub(super) fn keep_exits(&mut self) -> Vec<Ticket> {
         let mut unserved = Vec::new();
+        // The ends stay: the stop of each child looks for its own here first (F3).
         for place in &mut self.places {
             let taken = place.take_if(|event| event.ended().is_none());
             self.len -= usize::from(taken.is_some());

@@ -157,6 +157,8 @@ impl Policy {
             }
             Event::Exited { key, incarnation, .. }
             | Event::Evacuated { key, incarnation, .. }
+            // One that nobody awaited: a child that starts in the background counts as started from
+            // its launch on (X16).
             | Event::Ignored { key, incarnation } => self.on_ended(now, key, incarnation, event),
             Event::TryAgain { .. }
             | Event::BackoffElapsed { .. }

@@ -65,6 +65,7 @@ impl Policy {
         // OTP keeps the old pid in its record of a restarting child, and prints it in reports.
         self.table.get_mut(slot).old = life;
         let pid = PidRef::Incarnation(life);
+        // As OTP: the `normal` of a permanent child is reported, that of a transient one is not (B3).
         if restart == Restart::Permanent || !exit.reason().is_clean() {
             let reason = ReportReason::Exit(exit.reason().clone());
             self.report(slot, ReportContext::ChildTerminated, pid, reason);
