@@ -8,7 +8,7 @@ use crate::cell::any::AnyCell;
 use crate::cell::control::Control;
 use crate::cell::hosted::Cell;
 use crate::current;
-use crate::error::AskError;
+use crate::error::{AskError, AskFailure};
 use crate::mail::spec::MailboxSpec;
 use crate::refs::ask::Ask;
 use crate::refs::handle::Ref;
