@@ -25,7 +25,7 @@ impl Authenticate for AcceptVerified {
             Credential::Known(principal) => Ok(principal),
             // The one reason why the action is asked for here: probes have no credentials to show.
             Credential::Nothing if action.permits(Role::Anonymous) => {
-                Ok(Principal { name: "anybody".to_owned(), role: Role::Anonymous })
+                Ok(Principal::new("anybody", Role::Anonymous))
             }
             Credential::Nothing => {
                 Err(OpError::new(&codes::UNAUTHENTICATED, "no credentials were shown"))

@@ -42,10 +42,31 @@ pub enum Role {
 /// A known caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Its name on record: `uid 1000 pid 4711`, `http 127.0.0.1`.
+    /// Its name: `uid 1000`, `http 127.0.0.1`.
     pub name: String,
+    /// The process it speaks through, where the kernel has named it.
+    // Beside the name, not in it: a user whose program died, and who asks again with another one, is
+    // the same principal.
+    pub pid: Option<i32>,
     /// Its role.
     pub role: Role,
+}
+
+impl Principal {
+    /// Creates a principal whose process is not known.
+    #[must_use]
+    pub fn new(name: impl Into<String>, role: Role) -> Self {
+        Self { name: name.into(), pid: None, role }
+    }
+
+    /// Returns the text that goes on record: `uid 1000 pid 4711`, `http 127.0.0.1`.
+    #[must_use]
+    pub fn on_record(&self) -> String {
+        match self.pid {
+            Some(pid) => format!("{} pid {pid}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// The credentials of a caller.
@@ -79,19 +100,15 @@ impl Caller {
     #[must_use]
     pub fn local(uid: u32, pid: Option<i32>) -> Self {
         // Numbers, not names: the kernel vouches for them, and a name would need a look-up.
-        let name = match pid {
-            Some(pid) => format!("uid {uid} pid {pid}"),
-            None => format!("uid {uid}"),
-        };
         // Whoever comes this far is the node's user or root: the socket has refused everybody else.
-        Self::new(Door::Control, Credential::Known(Principal { name, role: Role::Operator }))
+        let principal = Principal { pid, ..Principal::new(format!("uid {uid}"), Role::Operator) };
+        Self::new(Door::Control, Credential::Known(principal))
     }
 
     /// Creates the caller for the program itself; `who` goes on record.
     #[must_use]
     pub fn process(who: impl Into<String>) -> Self {
-        let principal = Principal { name: who.into(), role: Role::Operator };
-        Self::new(Door::Process, Credential::Known(principal))
+        Self::new(Door::Process, Credential::Known(Principal::new(who, Role::Operator)))
     }
 
     /// Marks the caller as let in by its door: the gate is not asked again, and the pass is held

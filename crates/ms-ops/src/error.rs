@@ -183,7 +183,9 @@ impl OpError {
     /// Reports that a request has the id of another one.
     #[must_use]
     pub fn id_of_another(id: &RequestId) -> Self {
-        let what = format!("another request has the id {id}");
+        let what = format!(
+            "the request id {id} was used before, with other fields or for another operation"
+        );
         Self::new(&codes::CONFLICT, what).next("give each request an id of its own, such as a UUID")
     }
 

@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_who_and_what() {
-        let who = Principal { name: "http 127.0.0.1".to_owned(), role: Role::Client };
+        let who = Principal::new("http 127.0.0.1", Role::Client);
         let refused = Roles.permit(&who, Action::TreeSteer, &Target::Node).expect_err("refused");
         assert_eq!(
             refused.to_string(),

@@ -247,7 +247,7 @@ async fn caught<T>(
 /// Answers a repeat as the first request with its id was, or will be, answered. Nothing is put on
 /// record: nothing is done.
 async fn repeated<O: Once>(asked: &Asked, op: &O, repeat: Repeat<O>) -> Result<O::Answer, OpError> {
-    let (operation, by) = (O::NAME, &asked.by.name);
+    let (operation, by) = (O::NAME, asked.by.on_record());
     tracing::debug!(target: "ms_ops::audit", operation, by, "asked again");
     match tokio::time::timeout(asked.within, repeat.answer()).await {
         Ok(answer) => answer,
@@ -266,7 +266,7 @@ fn steering<O: Operation>(op: &O, by: &Principal) -> Steering {
         operation: O::NAME,
         target: op.target().into_owned(),
         verb: op.verb(),
-        by: by.name.clone(),
+        by: by.on_record(),
         reason: op.reason().map(str::to_owned),
     }
 }

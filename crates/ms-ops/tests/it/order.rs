@@ -19,7 +19,7 @@ fn operator() -> Caller {
 }
 
 fn of(role: Role) -> Caller {
-    Caller::new(Door::Http, Credential::Known(Principal { name: "you".to_owned(), role }))
+    Caller::new(Door::Http, Credential::Known(Principal::new("you", role)))
 }
 
 fn change(does: Does) -> Change {
@@ -336,6 +336,20 @@ async fn an_id_of_another_request_is_a_conflict() {
     let seen = log.take();
     assert_eq!(count(&seen, "record: "), 1, "{seen:?}");
     assert!(!seen.iter().any(|line| line.starts_with("provider")), "{seen:?}");
+}
+
+/// A client that died is asked for again by another process of the same user.
+#[tokio::test]
+async fn a_user_who_asks_again_with_another_process_gets_the_first_answer() {
+    let log = Log::default();
+    let desk = log.desk(Audit::Operators);
+    for pid in [4_711, 4_712] {
+        let caller = Caller::local(1_000, Some(pid));
+        ask(&desk, caller, LONG, with_id(Does::Well, "a")).await.unwrap();
+    }
+    let seen = log.take();
+    assert_eq!(count(&seen, "record: "), 1, "{seen:?}");
+    assert!(seen.iter().any(|line| line.contains("uid 1000 pid 4711")), "{seen:?}");
 }
 
 /// Who is told to come again comes with the same id, and it is done then.

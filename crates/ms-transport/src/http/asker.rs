@@ -52,7 +52,7 @@ impl FromRequestParts<Routes> for Asker {
         let credential = match (parts.extensions.get::<Pass>(), parts.extensions.get::<Peer>()) {
             (Some(_), Some(Peer(peer))) => {
                 let name = format!("http {}", peer.ip());
-                Credential::Known(Principal { name, role: Role::Client })
+                Credential::Known(Principal::new(name, Role::Client))
             }
             // The guard lets probes pass without credentials.
             _ => Credential::Nothing,
