@@ -301,6 +301,10 @@ fn a_steering_that_is_sent_again_with_its_request_id_is_one() {
         assert_eq!(cancel(json!({})).await.status, 409, "without an id it is as it was");
         let record = rig.node.events().kept().into_iter();
         let record = record.filter(|event| matches!(event.kind, EventKind::Steered { .. }));
-        assert_eq!(record.count(), 3, "of c-1, of c-2 and of the one without an id");
+        assert_eq!(
+            record.count(),
+            4,
+            "of c-1, of c-2, of the other c-1 and of the one without an id"
+        );
     });
 }
