@@ -15,6 +15,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::codes::{self, Code, Kind};
 use crate::request_id::RequestId;
 
+/// Most characters of one text of an error. What a caller sent is quoted in it, and may be long.
+const MAX_TEXT: usize = 2_000;
+
+/// Returns a text without what is beyond the bound of an error's texts. What is cut ends with `…`.
+#[must_use]
+pub fn brief(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    // Nearly all are shorter, in bytes already.
+    if text.len() > MAX_TEXT
+        && let Some((end, _)) = text.char_indices().nth(MAX_TEXT)
+    {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// The error behind another, shared so that both can be cloned.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -81,7 +98,7 @@ impl OpError {
     pub fn new(code: &'static Code, what: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             code,
-            what: what.into(),
+            what: brief(what),
             why: String::new(),
             next: String::new(),
             detail: None,
@@ -107,28 +124,28 @@ impl OpError {
     /// Adds a cause in words.
     #[must_use]
     pub fn why(mut self, why: impl Into<String>) -> Self {
-        self.why = why.into();
+        self.why = brief(why);
         self
     }
 
     /// Adds advice for an operator.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
-        self.next = next.into();
+        self.next = brief(next);
         self
     }
 
     /// Sets the wording for callers who are not the operator.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(brief(detail));
         self
     }
 
     /// Adds a mistake at a place of the request.
     #[must_use]
     pub fn at(mut self, at: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.places.push(Place { at: at.into(), detail: detail.into() });
+        self.places.push(Place { at: brief(at), detail: brief(detail) });
         self
     }
 

@@ -35,7 +35,7 @@ mod written;
 pub use caller::{Caller, Credential, Door, Pass, Principal, Role};
 pub use codes::{Code, Kind};
 pub use desk::{Asked, Desk, DeskBuilder, Ending, Observe, Prepared, Sink, Unobserved, Watching};
-pub use error::{Cause, OpError, Parts, Place};
+pub use error::{Cause, OpError, Parts, Place, brief};
 pub use operation::{Kind as OpKind, Once, Ongoing, Operation};
 pub use policy::Action;
 pub use request_id::{RequestId, RequestIdError};

@@ -1,5 +1,6 @@
 //! What the desk promises.
 
+mod errors;
 mod log;
 mod order;
 mod schemas;

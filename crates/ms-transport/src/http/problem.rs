@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ms_actor::LogLimit;
 use ms_ops::codes::problem::Sort;
-use ms_ops::{Kind, OpError, Place};
+use ms_ops::{Kind, OpError, Place, brief};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -74,7 +74,7 @@ impl Problem {
     /// Creates a problem of this sort; `detail` says what happened this time.
     #[must_use]
     pub(super) fn new(sort: &'static Sort, detail: impl Into<String>) -> Self {
-        let (detail, after) = (detail.into(), Answering::default());
+        let (detail, after) = (brief(detail), Answering::default());
         Self { sort, detail, errors: Vec::new(), next: None, after }
     }
 
@@ -97,7 +97,7 @@ impl Problem {
     /// Adds a mistake at a place of the body.
     #[must_use]
     pub(super) fn at(mut self, at: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.errors.push(FieldError { at: at.into(), detail: detail.into() });
+        self.errors.push(FieldError { at: brief(at), detail: brief(detail) });
         self
     }
 

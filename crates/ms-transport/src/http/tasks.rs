@@ -230,8 +230,9 @@ pub(super) async fn retry(
     asker.ask(RetryTask { id, reason: None, request_id: None }).await.map(axum::Json)
 }
 
-/// The state of the task keeps a cancel or retry from being done twice.
-const NO_KEY: &str = "not taken here, and not needed: sent again, the request is answered with 409";
+/// The advice to a cancel or retry with a key.
+const NO_KEY: &str =
+    "not taken here, and not needed: the state of the task keeps it from being done twice";
 
 /// The task of a steering request, which has no query, key or body.
 pub(super) struct Steered(TaskId);

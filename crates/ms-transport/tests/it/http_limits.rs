@@ -78,6 +78,23 @@ fn a_wrong_method_and_a_wrong_path_are_refused() {
 
 /// RELIABILITY 1: one byte too many, and ten mebibytes that never have to arrive.
 /// S3.3-10
+/// What was sent is quoted in a refusal, and may be as long as a body.
+#[test]
+fn a_refusal_does_not_repeat_all_that_was_sent() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let long = "x".repeat(100_000);
+        let kind = format!(r#"{{"kind":"{long}","payload":1}}"#);
+        let by_path = format!("/api/v1/ops/{}", &long[..8_000]);
+        for reply in
+            [post(rig.addr, "/api/v1/tasks", &kind).await, post(rig.addr, &by_path, "{}").await]
+        {
+            assert!((400..500).contains(&reply.status), "{}", reply.status);
+            assert!(reply.body.len() < 10_000, "{} bytes", reply.body.len());
+        }
+    });
+}
+
 #[test]
 fn a_body_over_the_limit_is_413_and_the_connection_is_closed() {
     on_system(async {
