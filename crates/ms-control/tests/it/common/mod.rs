@@ -117,7 +117,7 @@ fn orphan() -> TreeRow {
 
 /// Says as its pid who asks.
 fn info(asked: &Asked) -> NodeInfo {
-    let pid = asked.by.name.rsplit(' ').next().and_then(|pid| pid.parse().ok());
+    let pid = asked.by.pid.and_then(|pid| u32::try_from(pid).ok());
     NodeInfo { node: "fake".into(), pid: pid.unwrap_or(0), ..NodeInfo::default() }
 }
 
