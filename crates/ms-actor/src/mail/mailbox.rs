@@ -109,6 +109,15 @@ impl<A: Actor> Mailbox<A> {
         spec: &MailboxSpec,
         ticket: Option<Ticket>,
     ) -> Result<(), Refusal> {
+        let has_room = spec.capacity.is_none_or(|capacity| self.queue.len() < capacity);
+        match has_room && self.lines.is_none() && self.is_open() {
+            true => Ok(()),
+            false => self.admits_now(spec, ticket),
+        }
+    }
+
+    /// Says the same where somebody waits in line, or it is full or closed.
+    fn admits_now(&mut self, spec: &MailboxSpec, ticket: Option<Ticket>) -> Result<(), Refusal> {
         match &self.gate {
             Gate::Open => {}
             Gate::Refusing(reason) | Gate::Closed(reason) => {

@@ -25,7 +25,7 @@ use crate::run::delivery::Typed;
 use crate::run::driver::state::Driver;
 use crate::run::start::Launch;
 use crate::run::turns::{self, Turns};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// A handler that runs this long without giving its thread back is marked.
 const UNRESPONSIVE_AFTER_NS: u64 = 500_000_000;
@@ -221,7 +221,8 @@ where
     /// Puts a message into the mailbox as its policy says, of a newcomer or of whoever has waited
     /// with `ticket`. `admitted` is called before the actor can see it. The number of ends comes
     /// back.
-    #[inline]
+    // Always: a call would cost every hop from actor to actor thirty instructions.
+    #[inline(always)]
     pub(crate) fn enqueue<M>(
         cell: &Cell<A>,
         typed: Box<Typed<M>>,
@@ -235,40 +236,13 @@ where
     {
         let core = &cell.core;
         let mut mailbox = lock(&cell.mailbox);
-        let mut evicted = None;
-        match mailbox.admits(&core.mailbox_spec, ticket) {
-            Ok(()) => {}
-            Err(Refusal::Full) => match core.mailbox_spec.overflow {
-                Overflow::Block | Overflow::Reject => {
-                    if core.mailbox_spec.overflow == Overflow::Reject {
-                        mailbox.overflowed += 1;
-                    }
-                    drop(mailbox);
-                    return Err((typed.message, Refusal::Full));
-                }
-                Overflow::DropNewest => {
-                    mailbox.overflowed += 1;
-                    let exits = mailbox.exits;
-                    drop(mailbox);
-                    dead_letter(
-                        cell,
-                        [Envelope { message: typed as Box<dyn ErasedMessage<A>>, stamp: 0 }],
-                        "mailbox full",
-                    );
-                    return Ok(exits);
-                }
-                Overflow::DropOldest => evicted = mailbox.evict_oldest(),
-            },
-            Err(closed) => {
-                drop(mailbox);
-                core.node.dead_letter(
-                    &core.path,
-                    std::any::type_name::<M>(),
-                    "its actor takes no messages",
-                );
-                return Err((typed.message, closed));
+        let evicted = match mailbox.admits(&core.mailbox_spec, ticket) {
+            Ok(()) => None,
+            Err(Refusal::Full) if core.mailbox_spec.overflow == Overflow::DropOldest => {
+                mailbox.evict_oldest()
             }
-        }
+            Err(refusal) => return Self::not_admitted(cell, mailbox, typed, refusal),
+        };
         let exits = mailbox.exits;
         let unused = ticket.and_then(|ticket| mailbox.use_ticket(ticket));
         admitted();
@@ -283,6 +257,40 @@ where
             dead_letter(cell, [evicted], "mailbox full");
         }
         Ok(exits)
+    }
+
+    /// Deals with a message that finds no room, or whose actor takes none.
+    // Apart from `enqueue`, which becomes part of all its callers and is to be small.
+    #[cold]
+    fn not_admitted<M>(
+        cell: &Cell<A>,
+        mut mailbox: MutexGuard<'_, Mailbox<A>>,
+        typed: Box<Typed<M>>,
+        refusal: Refusal,
+    ) -> Result<u32, (M, Refusal)>
+    where
+        A: Handler<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        let core = &cell.core;
+        let overflow = core.mailbox_spec.overflow;
+        let full = matches!(refusal, Refusal::Full);
+        if full && matches!(overflow, Overflow::Reject | Overflow::DropNewest) {
+            mailbox.overflowed += 1;
+        }
+        let exits = mailbox.exits;
+        drop(mailbox);
+        if full && overflow == Overflow::DropNewest {
+            let message: Box<dyn ErasedMessage<A>> = typed;
+            dead_letter(cell, [Envelope { message, stamp: 0 }], "mailbox full");
+            return Ok(exits);
+        }
+        if !full {
+            let what = std::any::type_name::<M>();
+            core.node.dead_letter(&core.path, what, "its actor takes no messages");
+        }
+        Err((typed.message, refusal))
     }
 }
 

@@ -23,3 +23,21 @@ fn paths_know_parent_name_and_containment() {
     assert_eq!(ActorPath::new("/root").expect("valid").parent(), None);
     assert!(ActorPath::new("root").is_err() && ActorPath::new("/a//b").is_err());
 }
+
+#[test]
+fn the_path_of_a_child_is_right_at_every_length() {
+    // Short ones are put together on the stack, long ones are not.
+    let id = ChildId::new("c".repeat(40)).expect("valid");
+    let mut path = ActorPath::new("/r").expect("valid");
+    for depth in 1..8 {
+        path = path.child(&id);
+        assert_eq!(path.as_str(), format!("/r{}", format!("/{id}").repeat(depth)));
+        assert_eq!(ActorPath::new(path.as_str()).as_ref(), Ok(&path));
+    }
+    // The lengths about the border, one by one.
+    for len in 1..=64 {
+        let parent = ActorPath::new(&format!("/{}", "p".repeat(64))).expect("valid");
+        let id = ChildId::new("c".repeat(len)).expect("valid");
+        assert_eq!(parent.child(&id).as_str(), format!("{parent}/{id}"));
+    }
+}
