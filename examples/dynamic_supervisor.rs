@@ -3,7 +3,7 @@
 //! ```text
 //! started /root/sessions/ada
 //! started /root/sessions/grace
-//! refused: the supervisor has 2 children, as many as it may
+//! refused: the supervisor has reached its limit of 2 children (max_children)
 //! ada has seen 3 pages
 //! killed ada: she is #2 now, and has seen 1 page
 //! grace left: 1 session

@@ -21,7 +21,9 @@ pub enum SendFailure {
         capacity: usize,
     },
     /// The actor has ended and will not come back, or refuses mail while it is restarted.
-    #[error("{path} takes no messages: {reason}; look it up again, or ask its supervisor why")]
+    #[error(
+        "{path} does not accept messages: {reason}; look the actor up again, or see `msctl why {path}`"
+    )]
     Closed {
         /// Path of the actor it was for.
         path: ActorPath,
@@ -102,7 +104,7 @@ pub enum AskFailure {
         reason: ExitReason,
     },
     /// No answer within the deadline; the actor may still work on it.
-    #[error("{path} did not answer within {within:?}; it may still be at work on it")]
+    #[error("{path} did not answer within {within:?}; it may still handle the message")]
     TimedOut {
         /// Path of the actor that was asked.
         path: ActorPath,
@@ -110,13 +112,15 @@ pub enum AskFailure {
         within: Duration,
     },
     /// The handler, or an overflowing mailbox, dropped the message without an answer.
-    #[error("{path} dropped the message without an answer")]
+    #[error(
+        "{path} dropped the message without a reply; check that its handler replies in every case"
+    )]
     NoReply {
         /// Path of the actor that was asked.
         path: ActorPath,
     },
     /// The ask would have closed a cycle of actors that wait for each other.
-    #[error("deadlock: {}; let one of them answer without waiting", Cycle(.cycle))]
+    #[error("deadlock: {}; have one of them reply before it asks, or send without waiting", Cycle(.cycle))]
     Deadlock {
         /// The cycle, from the asker back to the asker.
         cycle: Vec<ActorPath>,
@@ -274,7 +278,7 @@ pub enum BootError {
     )]
     Thread(#[source] std::io::Error),
     /// A configuration value outside its bounds.
-    #[error("{what} is {value}, which is outside {bounds}")]
+    #[error("{what} is {value}, but must be {bounds}")]
     Config {
         /// Which value.
         what: &'static str,
@@ -303,5 +307,7 @@ impl<E: std::error::Error + 'static> From<E> for StartError {
 
 /// A mailbox that no message could ever get into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a mailbox with room for 0 messages reaches nobody; give it 1 or more, or no bound at all")]
+#[error(
+    "a mailbox with a capacity of 0 can take no message; set a capacity of at least 1, or make it unbounded"
+)]
 pub struct MailboxSpecError;

@@ -66,7 +66,7 @@ pub enum SourceError {
 #[non_exhaustive]
 pub enum ReportError {
     /// The report could not be encoded as JSON.
-    #[error("the report cannot be encoded; this is a fault of the tool, please report it")]
+    #[error("the report cannot be encoded; this is a bug, please report it")]
     Encode(#[source] serde_json::Error),
     /// The report file could not be written.
     #[error("cannot write {}; check that the directory exists and is writable, or name another file", path.display())]

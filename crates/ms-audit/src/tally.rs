@@ -26,7 +26,7 @@ pub struct Tally {
 /// The input and the output of a run differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
-    "the account does not balance: {input} in, but {done} done and {quarantined} quarantined; this is a fault of the tool, please report it with audit.json"
+    "the counts do not add up: {input} files in, but {done} done and {quarantined} quarantined; this is a bug, please report it with audit.json"
 )]
 pub struct Unbalanced {
     /// Files listed.

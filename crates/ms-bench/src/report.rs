@@ -43,7 +43,7 @@ pub(crate) struct Row {
 pub(crate) enum Error {
     #[error("cannot use {path}; `cargo xtask bench --json {path}` makes it", path = .path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{path} is not a file of figures; delete it and measure again", path = .path.display())]
+    #[error("{path} is not a benchmark report; delete it and measure again", path = .path.display())]
     Format { path: PathBuf, source: serde_json::Error },
 }
 

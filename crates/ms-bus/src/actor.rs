@@ -244,7 +244,8 @@ impl EventBusActor {
             Ok(_) => this.clear_orphans(ctx),
             Err(error) if this.is_needed(&queue) => {
                 let error = ErrorChain::from_error(&error);
-                tracing::warn!(%error, queue = queue.id, "the outlet of a queue did not start; it is tried again");
+                tracing::warn!(%error, queue = queue.id, "the delivery actor of a queue did not \
+                     start; retrying");
                 ctx.run_later(OUTLET_RETRY_DELAY, move |this, ctx| this.revive(&queue, ctx));
             }
             Err(_) => {}
@@ -276,7 +277,8 @@ impl EventBusActor {
                 subscription = sub.id(),
                 subscriber = %sub.path(),
                 filter = %sub.state.filter,
-                "a subscription is ended: its events crashed the outlet more than {MAX_CRASHES} times in {CRASH_PERIOD:?}"
+                "a subscription was ended: its events crashed the delivery actor more than \
+                 {MAX_CRASHES} times in {CRASH_PERIOD:?}"
             );
         }
         self.remove(&bad, ctx);

@@ -51,7 +51,7 @@ pub enum PublishError {
         source: SubjectError,
     },
     /// The subject is outside the type's `SUBJECT`, so subscribers to the type would miss it.
-    #[error("{subject} is outside {of_type}, the SUBJECT of {event}; widen SUBJECT")]
+    #[error("{subject} does not match {of_type}, the SUBJECT of {event}; widen SUBJECT")]
     OutsideType {
         /// The type of the event.
         event: &'static str,
@@ -67,19 +67,19 @@ pub enum PublishError {
 #[non_exhaustive]
 pub enum Refusal {
     /// The buffer is full, and its policy drops nothing.
-    #[error("its buffer is full ({capacity} events)")]
+    #[error("the subscriber's buffer is full ({capacity} events)")]
     Full {
         /// The capacity of the buffer.
         capacity: usize,
     },
     /// The buffer is gone.
-    #[error("its buffer is gone: {reason}")]
+    #[error("the subscriber's buffer has ended: {reason}")]
     Gone {
         /// Why its outlet ended.
         reason: ExitReason,
     },
     /// There was no room before the deadline.
-    #[error("there was no room in its buffer within {within:?}")]
+    #[error("there was no room in the subscriber's buffer within {within:?}")]
     TimedOut {
         /// The deadline.
         within: Duration,
@@ -94,14 +94,14 @@ pub enum RequestError {
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// Nobody subscribes to the subject.
-    #[error("nobody subscribes to {subject}; start the responder first, or check its filter")]
+    #[error("no subscription matches {subject}; start the responder first, or check its filter")]
     NoResponders {
         /// The subject of the request.
         subject: Subject,
     },
     /// No subscriber took the request.
     #[error(
-        "none of the {matched} subscribers to {subject} took the request: their buffers are full or gone"
+        "none of the {matched} subscribers to {subject} accepted the request: their buffers are full or have ended; try again later"
     )]
     NotTaken {
         /// The subject of the request.
@@ -116,7 +116,7 @@ pub enum RequestError {
         subject: Subject,
     },
     /// No answer came before the deadline.
-    #[error("no answer to {subject} within {within:?}; the responder may still be at work on it")]
+    #[error("no answer to {subject} within {within:?}; the responder may still handle the request")]
     TimedOut {
         /// The subject of the request.
         subject: Subject,
@@ -136,11 +136,11 @@ pub enum SubscribeError {
     #[error("the filter is invalid")]
     Filter(#[from] SubjectError),
     /// The name of the queue group is not a single token.
-    #[error("{0:?} is not a name of a queue group; use letters, digits, '-' and '_'")]
+    #[error("{0:?} is not a valid name for a queue group; use letters, digits, '-' and '_'")]
     Group(String),
     /// The bus has as many subscriptions as it may have.
     #[error(
-        "the bus has its maximum of {max} subscriptions; raise max_subscriptions, or find the leak"
+        "the bus has reached its limit of {max} subscriptions; raise max_subscriptions, or find the leak"
     )]
     TooMany {
         /// The bound.
@@ -161,13 +161,17 @@ pub enum SubscribeError {
     #[error("the buffer of the subscription did not start")]
     Buffer(#[source] SupervisorError),
     /// The bus ended before it answered.
-    #[error("the event bus ended before it answered ({0}); it is restarted, so try again")]
+    #[error(
+        "the event bus ended before it answered ({0}); its supervisor restarts it, so try again"
+    )]
     Down(ExitReason),
     /// The bus did not answer before the deadline.
     #[error("the event bus did not answer within {0:?}")]
     TimedOut(Duration),
     /// The bus itself waits for the caller.
-    #[error("the event bus cannot be asked here: its answer would wait for this very actor")]
+    #[error(
+        "asking the event bus here would deadlock: it is itself waiting for this actor; ask from a task outside the actor"
+    )]
     Deadlock,
 }
 

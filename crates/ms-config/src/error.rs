@@ -14,8 +14,7 @@ use crate::value::Place;
 pub enum ConfigError {
     /// The name of the environment is invalid.
     #[error(
-        "the environment is called {name:?}; use 1 to 32 characters out of a-z, 0-9, '-' and '_', \
-         and neither `base` nor `integration`"
+        "{name:?} is not a valid environment name; use 1 to 32 characters from a-z, 0-9, '-' and '_', but not `base` or `integration`"
     )]
     BadEnvironment {
         /// The invalid name.

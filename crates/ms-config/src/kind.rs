@@ -28,7 +28,7 @@ pub trait Kind: Clone + PartialEq + Send + Sync + 'static {
     /// Reads a value.
     ///
     /// # Errors
-    /// What was expected, as a clause such as "must be a whole number, not a text". It never
+    /// What was expected, as a clause such as "must be a whole number, not a string". It never
     /// contains the value, which may be a secret.
     fn read(raw: &Raw) -> Result<Self, String>;
 
@@ -121,7 +121,7 @@ macro_rules! whole_numbers {
 whole_numbers!(u16, u32, u64);
 
 impl Kind for String {
-    const WHAT: &'static str = "a text";
+    const WHAT: &'static str = "a string";
 
     fn read(raw: &Raw) -> Result<Self, String> {
         match raw {
@@ -187,7 +187,7 @@ impl Kind for SocketAddr {
 }
 
 impl Kind for Secret {
-    const WHAT: &'static str = "a secret text";
+    const WHAT: &'static str = "a secret string";
     const SECRET: bool = true;
 
     fn read(raw: &Raw) -> Result<Self, String> {
@@ -245,7 +245,7 @@ impl Kind for Duration {
                 .ok_or_else(|| format!("must be {} (units: ms, s, m, h, d)", Self::WHAT)),
             // A bare number means seconds to one reader and milliseconds to another.
             Raw::Integer(_) => {
-                Err("needs a unit: write 500ms, 60s, 5m or 1h30m as a text".to_owned())
+                Err("needs a unit: write 500ms, 60s, 5m or 1h30m as a string".to_owned())
             }
             other => expected(Self::WHAT, other),
         }
@@ -273,7 +273,9 @@ impl Kind for Bytes {
             Raw::Text(text) | Raw::Word(text) => with_units(text, SIZES)
                 .map(Self)
                 .ok_or_else(|| format!("must be {} (units: B, KiB, MiB, GiB)", Self::WHAT)),
-            Raw::Integer(_) => Err("needs a unit: write 512B, 64KiB or 1MiB as a text".to_owned()),
+            Raw::Integer(_) => {
+                Err("needs a unit: write 512B, 64KiB or 1MiB as a string".to_owned())
+            }
             other => expected(Self::WHAT, other),
         }
     }
@@ -288,7 +290,7 @@ impl Kind for Bytes {
 }
 
 impl Kind for Vec<String> {
-    const WHAT: &'static str = "a list of texts";
+    const WHAT: &'static str = "a list of strings";
 
     fn read(raw: &Raw) -> Result<Self, String> {
         let list: Self = match raw {
@@ -296,7 +298,7 @@ impl Kind for Vec<String> {
                 .iter()
                 .map(|spot| String::read(&spot.raw))
                 .collect::<Result<_, _>>()
-                .map_err(|problem| format!("must be a list of texts; an entry {problem}"))?,
+                .map_err(|problem| format!("must be a list of strings; an entry {problem}"))?,
             Raw::Word(word) => word.split(',').map(|part| part.trim().to_owned()).collect(),
             other => return expected(Self::WHAT, other),
         };

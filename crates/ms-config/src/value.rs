@@ -67,7 +67,7 @@ impl Raw {
             Self::Bool(_) => "true or false",
             Self::Integer(_) => "a whole number",
             Self::Float(_) => "a number with a point",
-            Self::Text(_) | Self::Word(_) => "a text",
+            Self::Text(_) | Self::Word(_) => "a string",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
         }

@@ -121,7 +121,7 @@ fn check(directory: &Path) -> Result<(), ControlError> {
     let found = fs::symlink_metadata(directory)
         .map_err(|error| bad_directory(directory, &error.to_string()))?;
     if !found.is_dir() {
-        return Err(bad_directory(directory, "it is no directory"));
+        return Err(bad_directory(directory, "it is not a directory"));
     }
     if own_uid().is_some_and(|uid| uid != found.uid()) {
         return Err(bad_directory(directory, &format!("it belongs to user {}", found.uid())));
@@ -141,7 +141,7 @@ fn bad_directory(directory: &Path, why: &str) -> ControlError {
     let what = format!("the directory {} is not fit for control sockets", directory.display());
     ControlError::new(&codes::BAD_PATH, what)
         .why(why)
-        .next("mend it, or choose a path with --control PATH or MS_CONTROL")
+        .next("fix it, or choose another path with --control PATH or MS_CONTROL")
 }
 
 fn none(directory: &Path) -> ControlError {

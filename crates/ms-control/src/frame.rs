@@ -16,7 +16,7 @@ pub enum FrameError {
     #[error("the connection was closed")]
     Closed,
     /// The other side ended the connection within a frame.
-    #[error("the connection ended within a frame")]
+    #[error("the connection was closed in the middle of a frame")]
     Truncated,
     /// The frame is over its limit. Its content was not read.
     #[error("the frame has {len} bytes, and at most {max} are allowed")]

@@ -17,7 +17,7 @@ pub const MAX_PATH_DEPTH: usize = 64;
 #[non_exhaustive]
 pub enum IdError {
     /// The text is empty.
-    #[error("an id must not be empty; use 1 to 64 characters out of a-z, 0-9, '-' and '_'")]
+    #[error("an id must not be empty; use 1 to 64 characters from a-z, 0-9, '-' and '_'")]
     Empty,
     /// The text is longer than [`MAX_CHILD_ID`] bytes.
     #[error("the id {0:?} is longer than 64 bytes; shorten it")]

@@ -17,11 +17,13 @@ pub struct NodeLife(NonZeroU64);
 #[non_exhaustive]
 pub enum PlaceError {
     /// No life.
-    #[error("a life of a node is 16 digits of 0-9 and a-f, not all zero; this text is none")]
+    #[error(
+        "the id of a node's run (`life`) is 16 digits of 0-9 and a-f, not all zero; this text is not one"
+    )]
     Life,
     /// No place.
     #[error(
-        "a place is `LIFE.N.T` as an event has it for its id, or 0 for the beginning; this text is none"
+        "a position among the events is `LIFE.N.T`, the id of an event, or 0 for the beginning; this text is neither"
     )]
     Place,
 }

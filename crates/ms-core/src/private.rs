@@ -28,7 +28,7 @@ pub struct Reader {
 pub enum Exposed {
     /// It belongs to another user than the process and root.
     #[error(
-        "it belongs to user {owner}, not to {reader}, who reads it; run `chown {reader}` on it"
+        "it belongs to user {owner}, but this process runs as user {reader}; run `chown {reader}` on it"
     )]
     Owner {
         /// Whose it is.
@@ -37,7 +37,7 @@ pub enum Exposed {
         reader: u32,
     },
     /// Others than its owner can read or write it.
-    #[error("its mode is {mode}, so that others than its owner may read or write it; {advice}")]
+    #[error("its mode is {mode}, so users other than its owner may read or write it; {advice}")]
     Mode {
         /// The permission bits.
         mode: Mode,
@@ -63,8 +63,8 @@ const OTHERS: u32 = 0o077;
 const CLOSE: &str = "run `chmod 600` on it";
 /// What to do with a file of root's: a Secret that Kubernetes mounts is one, and a process that
 /// is not root reads it as a member of its group.
-const SHARE: &str = "a file of root may be readable by a group of this process and by nobody \
-     else: `chmod 440`, or in Kubernetes `fsGroup` with `defaultMode: 0440`";
+const SHARE: &str = "a file owned by root may be readable by a group of this process and by no \
+                     one else: `chmod 440`, or in Kubernetes `fsGroup` with `defaultMode: 0440`";
 
 impl FileFacts {
     /// Returns whether others than its owner may write to it, and so decide what it says.

@@ -47,9 +47,7 @@ pub enum SubjectError {
         at: usize,
     },
     /// A token has a character that is not permitted.
-    #[error(
-        "token {at} of {text:?} has {found:?}; letters, digits, '-' and '_' are permitted (all ASCII)"
-    )]
+    #[error("token {at} of {text:?} contains {found:?}; use ASCII letters, digits, '-' and '_'")]
     BadCharacter {
         /// The text.
         text: String,
@@ -59,14 +57,16 @@ pub enum SubjectError {
         found: char,
     },
     /// An event is about one subject; only filters have wildcards.
-    #[error("{text:?} has a wildcard; an event is published on one subject without any")]
+    #[error(
+        "{text:?} contains a wildcard; publish on a subject without one, wildcards are for filters"
+    )]
     Wildcard {
         /// The text.
         text: String,
     },
     /// `>` stands for what follows, so nothing can follow it.
     #[error(
-        "{text:?} goes on behind '>', which stands for all that follows; use '*' for one token"
+        "{text:?} has tokens after '>', which matches all the rest and must be last; use '*' for one token"
     )]
     RestNotLast {
         /// The text.

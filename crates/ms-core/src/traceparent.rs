@@ -104,10 +104,10 @@ pub enum TraceparentError {
     #[error("a traceparent has the form 00-TRACE-SPAN-FLAGS in lower-case hex, 55 characters")]
     Form,
     /// Version `ff`.
-    #[error("ff is no version of traceparent")]
+    #[error("ff is not a valid traceparent version")]
     Version,
     /// An id of zeros.
-    #[error("an id of zeros only is none")]
+    #[error("an id in a traceparent must not be all zeros")]
     Zero,
 }
 

@@ -24,7 +24,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error(
-        "cannot write {0}: with --out FILE name a new file in a directory that exists, or an earlier report; nothing else is replaced"
+        "cannot write {0}: --out must name a new file in an existing directory, or an earlier report; no other file is overwritten"
     )]
     Out(String),
     #[error("the fleet cannot be set up")]
@@ -32,7 +32,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Run(#[from] RunError),
     #[error(
-        "there is not one Rust source in {0}; name a tree with --path DIR, or build first so that cargo unpacks its crates"
+        "no Rust source was found in {0}; name a tree with --path DIR, or build first so that cargo unpacks its crates"
     )]
     NoSources(String),
     #[error("{0}")]
@@ -43,7 +43,7 @@ pub(crate) enum Failure {
     Emergency { code: u8, why: String },
     #[error("interrupted; {0} finished files are kept, run again to resume")]
     Interrupted(u64),
-    #[error("standard output failed")]
+    #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
 }
 

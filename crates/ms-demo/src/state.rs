@@ -27,7 +27,7 @@ pub(crate) enum StateError {
     Locked { path: PathBuf },
     #[error("{} is not a store or is damaged ({what}); delete it or pass --fresh to begin again", path.display())]
     Damaged { path: PathBuf, what: String },
-    #[error("{} has format {found}, this tool knows {FORMAT}, which is older; use the newer tool, or pass --fresh", path.display())]
+    #[error("{} has format {found}, but this version reads only {FORMAT}; use the newer version, or pass --fresh", path.display())]
     NewerFormat { path: PathBuf, found: u32 },
     #[error("the tasks in {} cannot be opened; name another directory with --state", path.display())]
     Store { path: PathBuf, source: StoreError },
@@ -95,7 +95,7 @@ impl State {
         let mut lines = text.lines();
         let format = lines.next().and_then(|line| line.strip_prefix("format ")?.parse().ok());
         match format {
-            None => Err(damaged(self.input(), "it names no format")),
+            None => Err(damaged(self.input(), "it does not say its format")),
             Some(found) if found > FORMAT => {
                 Err(StateError::NewerFormat { path: self.dir.clone(), found })
             }
@@ -163,10 +163,10 @@ mod tests {
         fs::write(state.input(), "format 99\n").unwrap();
         refused("format 99");
         fs::write(state.input(), "no format\n").unwrap();
-        refused("names no format");
+        refused("does not say its format");
         State::prepare(dir.path(), &key("a"), true).unwrap();
         fs::write(state.tasks(), "a letter").unwrap();
-        refused("no SQLite database");
+        refused("not an SQLite database");
         State::prepare(dir.path(), &key("a"), true).unwrap();
         assert!(!state.dir.join("input.new").exists());
     }

@@ -58,7 +58,7 @@ impl JsonError {
 #[non_exhaustive]
 pub enum EncodeError {
     /// JSON has no word for it.
-    #[error("{at} is {value}, which JSON cannot say; use an Option, or a text")]
+    #[error("{at} is {value}, which JSON cannot represent; use an Option or a string")]
     NotFinite {
         /// Where it is, such as `$.mean[3]`.
         at: String,

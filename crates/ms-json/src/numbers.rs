@@ -6,7 +6,7 @@ use std::fmt;
 /// float.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the whole number {number} at line {line} column {column} has more than 64 bits; send it as a text"
+    "the whole number {number} at line {line} column {column} has more than 64 bits; send it as a string"
 )]
 pub(super) struct WideNumber {
     /// Its digits, cut after a few.

@@ -28,7 +28,7 @@ impl Authenticate for AcceptVerified {
                 Ok(Principal::new("anybody", Role::Anonymous))
             }
             Credential::Nothing => {
-                Err(OpError::new(&codes::UNAUTHENTICATED, "no credentials were shown"))
+                Err(OpError::new(&codes::UNAUTHENTICATED, "no credentials were sent"))
             }
         }
     }

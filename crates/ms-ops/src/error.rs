@@ -226,7 +226,7 @@ impl OpError {
                 "an actor that was asked is busy, hangs, or waits for one that does or is down; a \
                  supervisor on the way is suspended; or the node's own thread is blocked",
             )
-            .next("`msctl tree` shows who is unresponsive; --timeout grants more")
+            .next("`msctl tree` shows which actors are unresponsive; --timeout grants more")
     }
 
     /// Reports that the request makes no sense.

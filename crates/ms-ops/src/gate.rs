@@ -90,7 +90,7 @@ impl Rate for InHand {
         match Arc::clone(&self.room).try_acquire_owned() {
             Ok(permit) => Ok(held(permit)),
             Err(_) => {
-                let what = format!("all {} operations that may be are in hand", self.most);
+                let what = format!("all {} slots for operations are in use", self.most);
                 Err(OpError::new(&codes::BUSY, what).next("try again in a moment"))
             }
         }

@@ -30,7 +30,7 @@ impl From<TaskError> for OpError {
             // The text may quote the payload, which must not go on record: a cause does not.
             TaskError::InvalidPayload { kind, invalid } => {
                 let field = &invalid.field;
-                let what = format!("the payload is not what the kind {kind} takes, at {field}");
+                let what = format!("the payload is not valid for the kind {kind}, at {field}");
                 Self::new(&codes::UNFIT_FIELD, what)
                     .why(invalid.why.clone())
                     .detail(text)

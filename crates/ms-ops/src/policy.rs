@@ -98,7 +98,7 @@ impl Policy for Roles {
         }
         let what = format!("{} may not do this to {target}: {}", who.name, action.name());
         Err(OpError::new(&codes::REFUSED, what)
-            .why("only the node's user and root may, over the control socket")
+            .why("only the node's user and root may do this, over the control socket")
             .next("ask over the control socket: `msctl call --help`"))
     }
 }

@@ -21,7 +21,7 @@ pub struct RequestId(Arc<str>);
 
 /// The error for a text that is not a [`RequestId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a request id has 1 to {MAX} visible ASCII characters; this text has not")]
+#[error("a request id has 1 to {MAX} visible ASCII characters; this text is not one")]
 pub struct RequestIdError;
 
 impl RequestId {

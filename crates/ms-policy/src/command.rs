@@ -98,7 +98,7 @@ pub struct Counts {
 #[non_exhaustive]
 pub enum CommandError {
     /// `{already_started, Pid}`.
-    #[error("a child with this id runs already")]
+    #[error("a child with this id is already running")]
     AlreadyStarted {
         /// The child that runs.
         key: ChildKey,
@@ -106,25 +106,25 @@ pub enum CommandError {
         incarnation: Incarnation,
     },
     /// `already_present`.
-    #[error("a child with this id exists but does not run; use restart_child or delete_child")]
+    #[error("a child with this id exists but is not running; use restart_child or delete_child")]
     AlreadyPresent,
     /// `not_found`. Also for a key whose child is gone, where OTP says `ok` (Q2).
     #[error("there is no such child")]
     NotFound,
     /// `running`.
-    #[error("the child runs; terminate it first")]
+    #[error("the child is running; terminate it first")]
     Running,
     /// `restarting`.
     #[error("the child is being restarted; terminate it to cancel that")]
     Restarting,
     /// `simple_one_for_one`: the call makes no sense for a dynamic supervisor.
-    #[error("a simple_one_for_one supervisor knows its children by key, not by id")]
+    #[error("a simple_one_for_one supervisor identifies its children by key, not by id")]
     SimpleOneForOne,
     /// Ours: `StartDynamic` needs a template.
-    #[error("only a simple_one_for_one supervisor starts children of a template")]
+    #[error("only a simple_one_for_one supervisor starts children from a template")]
     NotSimpleOneForOne,
     /// `max_children` (Elixir's).
-    #[error("the supervisor has {limit} children, as many as it may")]
+    #[error("the supervisor has reached its limit of {limit} children (max_children)")]
     MaxChildren {
         /// The limit.
         limit: usize,
@@ -136,7 +136,7 @@ pub enum CommandError {
         reason: ExitReason,
     },
     /// A spec error of `start_child`.
-    #[error("bad child spec")]
+    #[error("invalid child spec")]
     InvalidSpec(#[from] ChildSpecError),
     /// Where an OTP caller would find the process dead: `noproc` or `shutdown`.
     #[error("the supervisor is stopping")]

@@ -13,10 +13,10 @@ use super::child::ChildEntry;
 #[non_exhaustive]
 pub enum SpecError {
     /// OTP's `{supervisor_data, _}`.
-    #[error("bad supervisor flags")]
+    #[error("invalid supervisor flags")]
     SupervisorData(#[from] FlagError),
     /// OTP's `{start_spec, _}`.
-    #[error("bad child spec")]
+    #[error("invalid child spec")]
     StartSpec(#[from] ChildSpecError),
     /// OTP's `{bad_start_spec, Specs}`: a dynamic supervisor takes one template.
     #[error(
@@ -34,10 +34,12 @@ pub enum FlagError {
     #[error("the intensity's period is {0:?}; it must be whole seconds, at least 1 s")]
     InvalidPeriod(Duration),
     /// Ours: a pause that is none would restart without end.
-    #[error("the pause when the budget is used up is 0; give it a length, or let it give up")]
+    #[error(
+        "the pause after the restart intensity is exceeded is 0; set a duration, or let the supervisor give up"
+    )]
     InvalidPause,
     /// Ours: a limit of 0 admits no child.
-    #[error("max_children is 0; leave it out or grant at least one child")]
+    #[error("max_children is 0; set at least 1, or leave it out")]
     InvalidMaxChildren,
     /// Ours: only a dynamic supervisor has a limit.
     #[error("max_children is for simple_one_for_one; remove it or change the strategy")]
@@ -58,14 +60,18 @@ pub enum ChildSpecError {
     #[error("{0} is significant and permanent; a significant child is transient or temporary")]
     SignificantPermanent(ChildId),
     /// Ours: a backoff whose numbers make no sense.
-    #[error("{0} has a bad backoff: it needs 0 < min <= max and 0.0 <= jitter <= 1.0")]
+    #[error("{0} has an invalid backoff: it needs 0 < min <= max and 0.0 <= jitter <= 1.0")]
     InvalidBackoff(ChildId),
     /// Ours: a heartbeat that takes every child for hung, or none. The builder of the spec checks
     /// it.
-    #[error("{0} has a bad heartbeat: every needs 1 ms to 24 h; leave it out to watch nobody")]
+    #[error(
+        "{0} has an invalid heartbeat: `every` must be 1 ms to 24 h; leave the heartbeat out to disable it"
+    )]
     InvalidHeartbeat(ChildId),
     /// Ours: a mailbox that nothing can get into. The builder of the spec checks it.
-    #[error("{0} has a mailbox with room for 0 messages; give it 1 or more, or no bound at all")]
+    #[error(
+        "the mailbox of {0} has a capacity of 0; set a capacity of at least 1, or make it unbounded"
+    )]
     InvalidMailbox(ChildId),
 }
 

@@ -43,7 +43,9 @@ pub enum Unavailable {
         within: Duration,
     },
     /// The registry itself waits for the caller.
-    #[error("the registry {scope} cannot be asked here: its answer would wait for this very actor")]
+    #[error(
+        "asking the registry {scope} here would deadlock: it is itself waiting for this actor; ask from a task outside the actor"
+    )]
     Deadlock {
         /// The registry's name.
         scope: String,
@@ -73,7 +75,9 @@ pub enum RegisterError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// Another living actor has the name.
-    #[error("the name {name} is held by {holder}; use another, or have the holder unregister")]
+    #[error(
+        "the name {name} is already registered for {holder}; use another name, or have the holder unregister"
+    )]
     AlreadyRegistered {
         /// The name.
         name: Name,
@@ -95,7 +99,9 @@ pub enum RegisterError {
         name: Name,
     },
     /// The registry is at its bound.
-    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find the leak")]
+    #[error(
+        "the registry has reached its limit of {max} entries; raise max_entries, or find the leak"
+    )]
     Full {
         /// The bound.
         max: usize,
@@ -129,7 +135,9 @@ pub enum GroupError {
         reason: ExitReason,
     },
     /// The registry is at its bound.
-    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find the leak")]
+    #[error(
+        "the registry has reached its limit of {max} entries; raise max_entries, or find the leak"
+    )]
     Full {
         /// The bound.
         max: usize,
@@ -144,7 +152,9 @@ pub enum GroupError {
 #[non_exhaustive]
 pub enum WatchError {
     /// The registry has as many watchers as it may have.
-    #[error("the registry has its maximum of {max} watchers; share one, or raise max_watchers")]
+    #[error(
+        "the registry has reached its limit of {max} watchers; share one, or raise max_watchers"
+    )]
     TooMany {
         /// The bound.
         max: usize,
@@ -158,7 +168,7 @@ pub enum WatchError {
         reason: ExitReason,
     },
     /// There is no such subscription, or not any more.
-    #[error("there is no such subscription; it ended with its watcher, or was ended before")]
+    #[error("there is no such subscription; it was cancelled before, or ended with its watcher")]
     NoSuchSubscription,
     /// The registry's actor did not answer.
     #[error(transparent)]

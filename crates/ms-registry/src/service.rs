@@ -170,7 +170,9 @@ impl fmt::Display for Instead<'_> {
 #[non_exhaustive]
 pub enum ServiceError {
     /// Another living actor provides it.
-    #[error("the service {key} is already provided by {holder}; two providers need two keys")]
+    #[error(
+        "the service {key} is already provided by {holder}; give a second provider another key"
+    )]
     AlreadyProvided {
         /// The key.
         key: KeyId,
@@ -194,7 +196,9 @@ pub enum ServiceError {
         reason: ExitReason,
     },
     /// The registry is at its bound.
-    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find the leak")]
+    #[error(
+        "the registry has reached its limit of {max} entries; raise max_entries, or find the leak"
+    )]
     Full {
         /// The bound.
         max: usize,

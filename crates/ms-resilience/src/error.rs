@@ -10,7 +10,7 @@ use ms_core::{ActorPath, ExitReason};
 #[non_exhaustive]
 pub enum Unavailable {
     /// The actor has not been started.
-    #[error("it has not been started; give its blueprint to a supervisor")]
+    #[error("the actor has not been started; give its blueprint to a supervisor")]
     NotStarted,
     /// The actor ended before it answered.
     #[error("{path} ended before it answered: {reason}")]
@@ -29,7 +29,9 @@ pub enum Unavailable {
         within: Duration,
     },
     /// The actor itself waits for the caller.
-    #[error("{path} cannot be asked here: its answer would wait for this very actor")]
+    #[error(
+        "asking {path} here would deadlock: it is itself waiting for this actor; ask from a task outside the actor"
+    )]
     Deadlock {
         /// The path of the actor.
         path: ActorPath,
@@ -83,7 +85,7 @@ pub enum CallError<E> {
 #[non_exhaustive]
 pub enum FallbackError {
     /// No strategy has an answer.
-    #[error("no fallback has an answer")]
+    #[error("no fallback could answer")]
     Nothing,
     /// The strategy was to switch features off, which gives no answer.
     #[error("degraded: {} off until a call succeeds", .features.join(", "))]
@@ -92,7 +94,7 @@ pub enum FallbackError {
         features: Vec<String>,
     },
     /// Too many services have been asked in turn, perhaps in a circle.
-    #[error("too many services asked one another; look for a circle of alternatives")]
+    #[error("the call was forwarded too often; look for a cycle among the alternative services")]
     HopLimit,
     /// The fallback or an alternative service did not answer.
     #[error("the fallback is not available")]
@@ -101,7 +103,9 @@ pub enum FallbackError {
 
 /// A fallback already has its maximum number of watchers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the fallback has its maximum of {max} watchers; have one of them forward the changes")]
+#[error(
+    "the fallback has reached its limit of {max} watchers; have one of them forward the changes"
+)]
 pub struct TooManyWatchers {
     /// The maximum.
     pub max: usize,

@@ -19,13 +19,13 @@ settings! {
         allowed: Vec<String> = Vec::new(), valid services => restart;
         /// Longest call, with its retries; a task may ask for less.
         deadline: Duration = secs(10), in millis(10)..=HOUR => restart;
-        /// Failures in a row after which a service is not called for a while.
+        /// Failures in a row that open the circuit of a service, which is then not called for a while.
         failures: u32 = 5, in 1..=1_000, unit "calls" => restart;
-        /// Time for which it is not called then.
+        /// Time for which an open circuit refuses calls.
         open_for: Duration = secs(30), in millis(10)..=DAY => restart;
-        /// Largest number of concurrent calls after that time, to test whether it is back.
+        /// Largest number of concurrent trial calls once that time is over (half-open).
         tries: u32 = 1, in 1..=1_000, unit "calls" => restart;
-        /// Successes among these after which it is called as before.
+        /// Successful trial calls that close the circuit again.
         successes: u32 = 2, in 1..=1_000, unit "calls" => restart;
         /// Share of the calls to each service that may be retried once within their deadline.
         retries: u32 = 20, in 0..=100, unit "percent" => restart;

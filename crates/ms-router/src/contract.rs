@@ -146,7 +146,7 @@ pub enum ContractError<E> {
     #[error(transparent)]
     Failed(E),
     /// The deadline of the asker passed before the operation was done.
-    #[error("{contract} was not done before the asker's deadline")]
+    #[error("{contract} did not finish before the caller's deadline")]
     TooLate {
         /// The type of the contract.
         contract: &'static str,

@@ -49,7 +49,7 @@ pub enum RouteError {
         path: ActorPath,
     },
     /// The ask would have closed a cycle of actors that wait for each other.
-    #[error("asking {path} would be a deadlock")]
+    #[error("asking {path} would deadlock: it is itself waiting for the caller")]
     Deadlock {
         /// The path of the handler.
         path: ActorPath,
@@ -163,7 +163,7 @@ pub enum RouterError {
     #[error("there is no such route; it ended with its handler, or was removed before")]
     NoSuchRoute,
     /// A type has as many routes as it may have.
-    #[error("{message} has its maximum of {max} routes; raise max_routes, or find the leak")]
+    #[error("{message} has reached its limit of {max} routes; raise max_routes, or find the leak")]
     TooManyRoutes {
         /// The type of the message.
         message: &'static str,
@@ -182,7 +182,9 @@ pub enum RouterError {
     #[error("the router did not answer within {0:?}")]
     TimedOut(Duration),
     /// The router itself waits for the caller.
-    #[error("the router cannot be asked here: its answer would wait for this very actor")]
+    #[error(
+        "asking the router here would deadlock: it is itself waiting for this actor; ask from a task outside the actor"
+    )]
     Deadlock,
 }
 

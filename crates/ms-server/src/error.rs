@@ -39,7 +39,7 @@ pub enum ServerError {
     #[error("`core.event_bus.log_subjects` cannot be used")]
     EventBus(#[source] SubjectError),
     /// The directory or the keys of snapshots cannot be used.
-    #[error("the snapshots of `persistence` cannot be kept")]
+    #[error("the snapshots of `persistence` cannot be stored")]
     Persistence {
         /// The cause.
         #[source]

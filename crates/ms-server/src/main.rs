@@ -67,7 +67,7 @@ EXIT STATUS
   101  emergency: a panic outside any actor
   102  emergency: too many critical errors, or the root supervisor gave up or hangs
   103  emergency: more memory in use than `emergency.memory_limit` grants
-  104  emergency: others may write to a file of secrets in force";
+  104  emergency: users other than the owner may write to a file of secrets in use";
 
 fn main() -> ExitCode {
     let args = Args::parse();

@@ -237,12 +237,12 @@ impl Exposure {
             return None;
         }
         self.looks += 1;
-        let why = format!("users other than its owner may write to the {what} file in force");
+        let why = format!("users other than its owner may write to the {what} file in use");
         if self.looks == LOOKS_EXPOSED {
             cx.emergency().trigger(EmergencyReason::SecurityBreach(why.clone()));
         }
         Some(HealthResult::Degraded(format!(
-            "{why}: run `chmod 600` on it, or the server ends (exit code 104) at the next look"
+            "{why}: run `chmod 600` on it, or the server ends (exit code 104) at the next check"
         )))
     }
 }

@@ -40,7 +40,7 @@ impl LogFilter {
     /// Sets the filter of the log lines that are written.
     pub(crate) fn set(&self, filter: &str) -> Result<(), String> {
         if std::env::var_os(VARIABLE).is_some() {
-            return Err(format!("{VARIABLE} is set and wins over telemetry.log_filter"));
+            return Err(format!("{VARIABLE} is set and overrides telemetry.log_filter"));
         }
         let parsed = log_filter(filter);
         (self.0)(parsed.map_err(|why| format!("telemetry.log_filter {why}"))?)?;

@@ -173,7 +173,8 @@ impl Handler<Register> for SnapshotActor {
     fn handle(&mut self, Register(port): Register, ctx: &mut Self::Context) {
         let path = port.path();
         if self.components.len() >= MAX_COMPONENTS && !self.components.contains_key(&path) {
-            let text = format!("{path} is not saved: there are {MAX_COMPONENTS} components");
+            let text =
+                format!("{path} is not saved: the limit of {MAX_COMPONENTS} components is reached");
             note(ctx.node(), ctx.path(), "snapshot_failed", text);
             return;
         }

@@ -62,7 +62,7 @@ impl fmt::Display for Audit {
             Self::RolledBack { expected, found } => {
                 write!(f, "save {expected} is gone, the newest is {found}: rolled back or deleted")
             }
-            Self::HeadMissing => f.write_str("HEAD is gone: a roll-back would go unnoticed"),
+            Self::HeadMissing => f.write_str("HEAD is missing: a rollback would go unnoticed"),
             Self::Older { sequence, newest } => {
                 write!(f, "save {sequence} is used, not the newest {newest}")
             }

@@ -46,7 +46,7 @@ pub enum KeyError {
     #[error("a key file has 1 to {MAX_KEYS} keys, this one has {0}")]
     Count(usize),
     /// The operating system has no randomness.
-    #[error("the operating system has no randomness")]
+    #[error("the operating system's random number generator failed")]
     Random(#[source] getrandom::Error),
 }
 
@@ -55,7 +55,7 @@ pub enum KeyError {
 #[non_exhaustive]
 pub enum SealError {
     /// The file is shorter than its own header.
-    #[error("it is cut off")]
+    #[error("it is truncated")]
     Truncated,
     /// The file is not a snapshot.
     #[error("it is not a snapshot")]
@@ -67,7 +67,7 @@ pub enum SealError {
     #[error("it was sealed with key {0}, which is not in the keyring; add it back")]
     UnknownKey(KeyId),
     /// The file was changed, or belongs to another component.
-    #[error("it is not authentic: changed, or another component's")]
+    #[error("it is not authentic: it was modified, or belongs to another component")]
     NotAuthentic,
     /// The state is too large to be sealed.
     #[error("it has more than {max} bytes")]
@@ -76,10 +76,10 @@ pub enum SealError {
         max: usize,
     },
     /// The operating system has no randomness for the nonce.
-    #[error("the operating system has no randomness")]
+    #[error("the operating system's random number generator failed")]
     Random(#[source] getrandom::Error),
     /// The cipher refused to seal.
-    #[error("the cipher refused to seal it")]
+    #[error("the encryption failed")]
     Cipher,
 }
 
@@ -111,7 +111,7 @@ pub enum StoreError {
 #[non_exhaustive]
 pub enum ExtractError {
     /// The component is down.
-    #[error("it is down: {0}")]
+    #[error("the actor is down: {0}")]
     Down(ExitReason),
     /// There was no answer in time.
     #[error("there was no answer")]
@@ -153,7 +153,7 @@ pub enum SaveError {
     #[error("the state cannot be sealed")]
     Seal(#[from] SealError),
     /// The component gave no state.
-    #[error("{id} gave no state")]
+    #[error("{id} returned no state")]
     NotExtracted {
         /// The path of the component.
         id: ActorPath,
@@ -162,13 +162,13 @@ pub enum SaveError {
         source: ExtractError,
     },
     /// No component has a state to save.
-    #[error("no component gave a state, so there is nothing to save")]
+    #[error("no component returned a state, so there is nothing to save")]
     Nothing,
     /// The manifest could not be encoded.
     #[error("the manifest cannot be encoded")]
     Manifest(#[source] serde_json::Error),
     /// The highest possible sequence is used.
-    #[error("there is no sequence left for another save")]
+    #[error("the sequence numbers for saves are used up")]
     OutOfSequences,
     /// The thread that saves did not finish.
     #[error("the save was aborted")]

@@ -57,10 +57,10 @@ impl Folder {
         let fd = fd.map_err(|error| open(error.into()))?;
         let stat = fstat(&fd).map_err(|error| open(error.into()))?;
         if stat.st_uid != rustix::process::geteuid().as_raw() {
-            return Err(refused("it belongs to somebody else; chown it to the process's user"));
+            return Err(refused("it belongs to another user; chown it to the process's user"));
         }
         if stat.st_mode & 0o022 != 0 {
-            return Err(refused("others may write into it; chmod 0700 it"));
+            return Err(refused("other users may write into it; run `chmod 0700` on it"));
         }
         Ok(Self { fd, hook })
     }
@@ -137,7 +137,7 @@ impl Folder {
         let fd = openat(&self.fd, name, flags, Mode::empty())?;
         let stat = fstat(&fd)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
         }
         let mut bytes = Vec::new();
         File::from(fd).take(limit as u64 + 1).read_to_end(&mut bytes)?;

@@ -51,7 +51,7 @@ impl Keyring {
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io(error.into()))?;
         let stat = fstat(&fd).map_err(|error| io(error.into()))?;
         if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
-            return Err(exposed("it is no regular file".to_owned()));
+            return Err(exposed("it is not a regular file".to_owned()));
         }
         let facts = FileFacts { mode: stat.st_mode, uid: stat.st_uid, gid: stat.st_gid };
         facts.check(&this_process()).map_err(|open| exposed(open.to_string()))?;
@@ -93,7 +93,8 @@ impl Keyring {
     /// Generates a line for a key file: a new random key under `id`.
     ///
     /// # Errors
-    /// [`KeyError`] when the operating system has no randomness, or the id is invalid.
+    /// [`KeyError`] when the operating system's random number generator failed, or the id is
+    /// invalid.
     pub fn generate(id: &str) -> Result<Zeroizing<String>, KeyError> {
         let bad = KeyError::BadLine { line: 1, reason: "the id is not [A-Za-z0-9_-]{1,32}" };
         let id = KeyId::new(id).ok_or(bad)?;

@@ -193,14 +193,15 @@ impl Guard {
             |what: String| Err(StoreError::Corrupt { path: path.display().to_string(), what });
         let Some(header) = header else {
             // SQLite would take a very short file for an empty database.
-            return corrupt("it is no SQLite database".to_owned());
+            return corrupt("it is not an SQLite database".to_owned());
         };
         if let Some(known) = &self.known
             && header.generation < known.generation
         {
             return corrupt(format!(
-                "it is an older copy of the store that was here (generation {}, it had come to {}), and \
-                 what was written since is not in it; if that is meant, remove the .lock file beside it",
+                "it is an older copy of the store that was here (generation {} instead of {}), \
+                 and what was written since is not in it; if that is intended, remove the .lock \
+                 file beside it",
                 header.generation, known.generation
             ));
         }
@@ -220,8 +221,8 @@ impl Guard {
         let path = &self.path;
         if self.known.is_some() {
             let what =
-                "a -journal file lies beside it, which is none of the store's: SQLite would \
-                        undo by it what was written; move that file away"
+                "a -journal file beside it is not the store's, and SQLite would use it to roll \
+                 back what was written; move that file away"
                     .to_owned();
             return Err(StoreError::Corrupt { path: path.display().to_string(), what });
         }
@@ -232,11 +233,11 @@ impl Guard {
         }
         // A store whose lock file was removed: the database itself says that it is one.
         let what = if header.is_some_and(|header| header.application == APPLICATION) {
-            "its .lock file is gone, and the -journal file beside it is none of the store's: SQLite \
-             would undo by it what was written; move that file away"
+            "its .lock file is gone, and the -journal file beside it is not the store's: SQLite \
+             would use it to roll back what was written; move that file away"
         } else {
-            "another program was writing to it and was cut short, as the -journal file beside it \
-             says; it was left as it is, give the task store a file of its own"
+            "another program was interrupted while writing to it, as the -journal file beside it \
+             shows, so it was left unchanged; give the task store a file of its own"
         };
         Err(unsuitable(path, what.to_owned()))
     }
@@ -382,7 +383,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn refuse_links(path: &Path) -> Result<(), StoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => {
-            let what = "it is a link or no ordinary file".to_owned();
+            let what = "it is a link or not a regular file".to_owned();
             Err(StoreError::Corrupt { path: path.display().to_string(), what })
         }
         _ => Ok(()),
@@ -396,7 +397,7 @@ fn refuse_open_directory(path: &Path) -> Result<(), StoreError> {
     let Ok(found) = std::fs::metadata(directory) else { return Ok(()) };
     if found.mode() & ANYBODY_WRITES != 0 && found.mode() & STICKY == 0 {
         let directory = directory.display();
-        let what = format!("everybody may replace files in {directory}; chmod o-w it");
+        let what = format!("all users may replace files in {directory}; run `chmod o-w` on it");
         return Err(unsuitable(path, what));
     }
     Ok(())

@@ -123,7 +123,7 @@ async fn deadline<T>(
 ) -> Result<T, StoreError> {
     tokio::time::timeout(within, call)
         .await
-        .unwrap_or_else(|_| Err(StoreError::Unknown(format!("none within {within:?}"))))
+        .unwrap_or_else(|_| Err(StoreError::Unknown(format!("timed out after {within:?}"))))
 }
 
 impl TaskStore for SqliteTasks {

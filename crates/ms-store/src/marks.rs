@@ -154,7 +154,7 @@ pub(crate) fn judge(before: &Marks, now: &Marks, ours: Ours) -> Result<(), Loss>
         return moved("its file was removed or renamed");
     };
     if was.id != is.id {
-        return moved("another file was put in the place of its file");
+        return moved("its file was replaced with another one");
     }
     judge_main(was, is, ours)?;
     if before.lock != now.lock {
@@ -175,21 +175,22 @@ pub(crate) fn judge(before: &Marks, now: &Marks, ours: Ours) -> Result<(), Loss>
 fn judge_main(was: &Main, is: &Main, ours: Ours) -> Result<(), Loss> {
     let altered = |what: String| Err(Loss::Altered(what));
     if is.bytes < was.bytes {
-        return altered(format!("its file was cut from {} to {} bytes", was.bytes, is.bytes));
+        return altered(format!("its file was truncated from {} to {} bytes", was.bytes, is.bytes));
     }
     let Some(header) = is.header else {
-        return altered("its file was written over with something else".to_owned());
+        return altered("its file was overwritten with something else".to_owned());
     };
     let application = was.header.map_or(0, |header| header.application);
     // The id of a new store is only in the log until that is folded in.
     if header.application != application && header.application != APPLICATION {
-        return altered("the database of another program was written over its file".to_owned());
+        return altered("its file was overwritten with the database of another program".to_owned());
     }
     let generation = was.header.map_or(0, |header| header.generation);
     if header.generation < generation {
         let found = header.generation;
         return altered(format!(
-            "an older copy was written over its file (generation {found}, it was {generation})"
+            "its file was overwritten with an older copy (generation {found} instead of \
+             {generation})"
         ));
     }
     if ours == Ours::Commits && (was.bytes, was.written) != (is.bytes, is.written) {
@@ -201,11 +202,14 @@ fn judge_main(was: &Main, is: &Main, ours: Ours) -> Result<(), Loss> {
 fn judge_log(was: &Log, is: &Log) -> Result<(), Loss> {
     let altered = |what: String| Err(Loss::Altered(what));
     if is.bytes < was.bytes.min(LOG_LIMIT) {
-        return altered(format!("its -wal file was cut from {} to {} bytes", was.bytes, is.bytes));
+        return altered(format!(
+            "its -wal file was truncated from {} to {} bytes",
+            was.bytes, is.bytes
+        ));
     }
     // An empty log has not been written to yet.
     if is.bytes > 0 && !is.is_log {
-        return altered("its -wal file was written over with something else".to_owned());
+        return altered("its -wal file was overwritten with something else".to_owned());
     }
     Ok(())
 }
@@ -278,12 +282,12 @@ mod tests {
         let older = Some(Header { application: APPLICATION, generation: 6 });
         let foreign = Some(Header { application: 5, generation: 9 });
         for (now, words) in [
-            (main(|main| main.bytes = 4_096), "cut"),
+            (main(|main| main.bytes = 4_096), "truncated"),
             (main(|main| main.header = None), "something else"),
             (main(|main| main.header = foreign), "another program"),
             (main(|main| main.header = older), "older copy"),
             (main(|main| main.written = (5, 7)), "another program"),
-            (log(|log| log.bytes = 0), "cut"),
+            (log(|log| log.bytes = 0), "truncated"),
             (log(|log| log.is_log = false), "something else"),
         ] {
             match judge(&sound(), &now, Ours::Commits) {

@@ -174,7 +174,7 @@ fn refuse_another(guard: &Guard, identity: &str, path: &Path) -> Result<(), Stor
     if guard.known.as_ref().is_none_or(|known| known.identity == identity) {
         return Ok(());
     }
-    let what = "it is not the store that was here before; if that is meant, remove the .lock \
+    let what = "it is not the store that was here before; if that is intended, remove the .lock \
                 file beside it";
     Err(StoreError::Corrupt { path: path.display().to_string(), what: what.to_owned() })
 }
@@ -196,8 +196,9 @@ async fn refuse_less(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), Sto
         return Ok(());
     }
     let what = format!(
-        "what was written to it last is missing (generation {found}, it had come to {committed}): \
-         its -wal file is gone, empty, cut, or another's; if that is meant, remove the .lock file \
+        "the last writes to it are missing (generation {found} instead of {committed}): its -wal \
+         file is gone, empty, truncated, or another store's; if that is intended, remove the \
+         .lock file \
          beside it"
     );
     Err(StoreError::Corrupt { path: path.display().to_string(), what })
@@ -240,8 +241,8 @@ async fn recognise(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), Store
         return Ok(());
     }
     let what = format!(
-        "it is the database of another program (application id {application}), and was left as \
-         it is; give the task store a file of its own"
+        "it is the database of another program (application id {application}), so it was left \
+         unchanged; give the task store a file of its own"
     );
     Err(unsuitable(path, what))
 }
@@ -267,7 +268,8 @@ async fn check_journal(conn: &mut SqliteConnection, path: &Path) -> Result<(), S
         return Ok(());
     }
     let what = format!(
-        "SQLite keeps its journal there as `{mode}` and not as `wal`; give it a local file system"
+        "SQLite uses the journal mode `{mode}` there instead of `wal`; put it on a local file \
+         system"
     );
     Err(unsuitable(path, what))
 }

@@ -94,7 +94,8 @@ impl Watch {
         if agrees.map_err(unseen)? {
             return Ok(());
         }
-        let what = "its file was cut or written over while its log was folded into it";
+        let what =
+            "its file was truncated or overwritten during a checkpoint of its write-ahead log";
         Err(Loss::Altered(what.to_owned()))
     }
 
@@ -156,7 +157,7 @@ pub(crate) fn stamp(generation: u32) -> String {
 }
 
 fn unseen(error: io::Error) -> Loss {
-    Loss::Moved(format!("its files cannot be looked at: {error}"))
+    Loss::Moved(format!("the metadata of its files cannot be read: {error}"))
 }
 
 /// Runs file operations on a blocking thread, so that a disk that hangs does not hang the arbiter.

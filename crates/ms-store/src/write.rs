@@ -267,7 +267,7 @@ impl Writer {
         match self.watch.look(self.ours()).await {
             Err(loss) => drop(self.lose(loss)),
             Ok(()) if self.totals.lost.is_some() => {
-                tracing::info!("the files of the task store are back; it goes on");
+                tracing::info!("the files of the task store are back; it resumes work");
                 self.totals.lost = None;
                 self.recount = true;
                 if let Some(conn) = self.conn.take() {
@@ -310,7 +310,7 @@ impl Writer {
     pub(crate) fn lose(&mut self, loss: Loss) -> StoreError {
         let error = lost_error(&self.config, &loss, &self.counts);
         if self.totals.lost.as_ref() != Some(&loss) {
-            tracing::error!(%error, "the task store takes nothing any more");
+            tracing::error!(%error, "the task store no longer accepts requests");
         }
         self.totals.lost = Some(loss);
         error
@@ -428,7 +428,8 @@ impl Writer {
             && let Some(left_out) = self.failures.admit(self.node.now())
         {
             // Nothing is lost: acknowledged writes are in the log, and the fold is tried again.
-            tracing::warn!(%error, left_out, "the log of the task store could not be folded in");
+            tracing::warn!(%error, left_out, "the write-ahead log of the task store could not be \
+                 checkpointed");
         }
         if let Err(loss) = self.watch.after_fold(witness).await {
             drop(self.lose(loss));

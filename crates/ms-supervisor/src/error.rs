@@ -22,7 +22,9 @@ pub enum SupervisorError {
         failure: AskFailure,
     },
     /// The rows that the supervisor gave make no tree.
-    #[error("the rows of the supervisor {path} make no tree")]
+    #[error(
+        "the rows of the supervisor {path} do not form a tree; this is a bug, please report it"
+    )]
     NoTree {
         /// Path of the supervisor.
         path: ActorPath,
@@ -30,7 +32,7 @@ pub enum SupervisorError {
         source: NoTree,
     },
     /// There is no actor at this path.
-    #[error("there is no actor at {path}; `msctl tree` shows what there is")]
+    #[error("there is no actor at {path}; `msctl tree` lists all actors")]
     NotFound {
         /// The path looked for.
         path: ActorPath,
@@ -56,7 +58,7 @@ pub enum SupervisorError {
         lives: Incarnation,
     },
     /// A spec or id that cannot be used.
-    #[error("bad child spec")]
+    #[error("invalid child spec")]
     Id(#[from] IdError),
     /// The verb makes no sense for this actor.
     #[error("{verb} is not possible for {path}: {why}")]

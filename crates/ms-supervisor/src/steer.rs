@@ -192,21 +192,21 @@ impl SupervisorRef {
                 Some(supervisor) => supervisor.suspend().await,
                 None => running(&actor)
                     .map(|()| actor.suspend())
-                    .ok_or_else(|| refused("it does not run")),
+                    .ok_or_else(|| refused("it is not running")),
             },
             (Verb::Resume, _) => match Self::of(&actor) {
                 Some(supervisor) => supervisor.resume().await,
                 None => running(&actor)
                     .map(|()| actor.resume())
-                    .ok_or_else(|| refused("it does not run")),
+                    .ok_or_else(|| refused("it is not running")),
             },
             // By way of its supervisor, which gives up a thread that does not let go of it (X9).
             (Verb::Kill, Some(parent)) => {
-                running(&actor).ok_or_else(|| refused("it does not run"))?;
+                running(&actor).ok_or_else(|| refused("it is not running"))?;
                 parent.kill(id, meant).await
             }
             (Verb::Kill, None) => {
-                running(&actor).map(|()| actor.kill()).ok_or_else(|| refused("it does not run"))
+                running(&actor).map(|()| actor.kill()).ok_or_else(|| refused("it is not running"))
             }
             (Verb::Stop, None) => {
                 actor.stop(ExitReason::Shutdown);
@@ -277,7 +277,7 @@ impl SupervisorRef {
         };
         match verb {
             Verb::Kill | Verb::Suspend | Verb::Resume if !actor.is_alive() => {
-                Err(refused("it does not run"))
+                Err(refused("it is not running"))
             }
             Verb::Suspend | Verb::Resume => Ok(BlastRadius::default()),
             Verb::Kill => self.follow_upwards(parent, id, Change::Exit(ExitReason::Killed)).await,
@@ -332,7 +332,7 @@ impl SupervisorRef {
 }
 
 /// Why the root is not restarted.
-const ROOT_STAYS_DOWN: &str = "nobody would start the root again";
+const ROOT_STAYS_DOWN: &str = "no supervisor would start the root again";
 
 fn running(actor: &AnyRef) -> Option<()> {
     actor.is_alive().then_some(())

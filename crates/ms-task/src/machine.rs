@@ -382,7 +382,7 @@ impl TaskRecord {
             self.failure = Some(TaskFailure::new(FailureKind::DeadlinePassed, message));
             self.end(TaskState::Failed, now);
         } else {
-            let message = "its agent gave no sign of life for the length of the lease";
+            let message = "its lease expired: its agent gave no sign of life in time";
             self.fail(TaskFailure::new(FailureKind::LeaseExpired, message), unit_random, now);
         }
         Applied::Changed

@@ -59,7 +59,7 @@ pub trait AgentState: Serialize + DeserializeOwned {
     /// Why the old state does not fit. Without a way up, a state of an older schema is refused.
     fn up(from: u32, old: Value) -> Result<Value, String> {
         let _ = old;
-        Err(format!("this program has no way up from schema {from}"))
+        Err(format!("this program has no migration from schema {from}"))
     }
 }
 
@@ -69,17 +69,19 @@ pub trait AgentState: Serialize + DeserializeOwned {
 pub enum StateError {
     /// No keeper of states is set.
     #[error(
-        "nothing keeps the states of agents here; set persistence.enabled in a server, or give Tasks::keeper one"
+        "the states of agents are not persisted here; set persistence.enabled in a server, or configure Tasks::keeper"
     )]
     NotKept,
     /// It does not come back from JSON as it is.
-    #[error("the state cannot be kept")]
+    #[error("the state cannot be encoded")]
     Encode(#[from] EncodeError),
     /// The kept state is not of the type that is read.
-    #[error("the state that was kept cannot be read")]
+    #[error("the saved state cannot be decoded")]
     Decode(#[from] JsonError),
     /// It was written by a newer program.
-    #[error("the state has schema {found} and this program knows {known}; run the newer program")]
+    #[error(
+        "the state has schema {found}, but this version reads only up to {known}; run the newer version"
+    )]
     Newer {
         /// The schema it has.
         found: u32,
@@ -87,7 +89,7 @@ pub enum StateError {
         known: u32,
     },
     /// It could not be brought up to the present schema.
-    #[error("the state of schema {from} could not be brought up: {why}")]
+    #[error("the state could not be migrated from schema {from}: {why}")]
     Up {
         /// Its schema on the way.
         from: u32,
@@ -95,7 +97,7 @@ pub enum StateError {
         why: String,
     },
     /// The keeper failed.
-    #[error("the keeper of states failed: {0}; see the log, and try again")]
+    #[error("the store of agents' states failed: {0}; see the log, and try again")]
     Keeper(String),
 }
 

@@ -76,7 +76,10 @@ impl Clock {
         if still > STANDSTILL_NS {
             self.resumed.store(now, Ordering::Relaxed);
             let still = Duration::from_nanos(still);
-            tracing::warn!(?still, "the process stood still: nobody is taken for hung for that");
+            tracing::warn!(
+                ?still,
+                "the process was suspended: actors are not reported as hung for this time"
+            );
         }
         self.coarse.store(now, Ordering::Relaxed);
         self.coarse_until.store(now.saturating_add(nanos(tick)), Ordering::Relaxed);

@@ -89,7 +89,7 @@ impl Node {
         if pool.len() < before {
             match self.start_arbiter(false) {
                 Ok(fresh) => pool.push(fresh),
-                Err(error) => tracing::error!(%error, "no thread for a new arbiter"),
+                Err(error) => tracing::error!(%error, "cannot start a thread for a new arbiter"),
             }
         }
     }

@@ -354,7 +354,7 @@ fn what_boot_refuses() {
         ];
         for config in bad {
             let error = Node::boot(config).unwrap_err();
-            assert!(error.to_string().contains("outside"), "{error}");
+            assert!(error.to_string().contains("must be"), "{error}");
         }
     });
 }

@@ -651,7 +651,7 @@ fn the_failure_of_an_ask_is_the_source_of_another_error() {
         // With the message in it, it passes for the failure: no source, the same text.
         let text = error.to_string();
         assert_eq!(ErrorChain::from_error(&error).lines(), std::slice::from_ref(&text));
-        assert!(text.starts_with("/test/a takes no messages: killed"), "{text}");
+        assert!(text.starts_with("/test/a does not accept messages: killed"), "{text}");
 
         let not_opened = composes(NotOpened(error.into_failure()));
         let chain = ErrorChain::from_error(&not_opened);

@@ -924,11 +924,11 @@ fn k2_a_mailbox_that_reaches_nobody_is_a_failed_start() {
         let mut ours = Child::<Probe>::new(&node, "a", &probes(&log).mailbox(spec));
         ours.cell.launch(Placement::Pool);
         let reason = ours.failed().await.to_string();
-        assert!(reason.contains("room for 0 messages"), "{reason}");
+        assert!(reason.contains("a capacity of 0"), "{reason}");
         let blueprint = Blueprint::actor(plain::Probe::default).mailbox(spec);
         let mut plain = Child::<plain::Probe>::new(&node, "b", &blueprint);
         plain.cell.launch(Placement::Pool);
-        assert!(plain.failed().await.to_string().contains("room for 0 messages"));
+        assert!(plain.failed().await.to_string().contains("a capacity of 0"));
         assert_eq!(log.all(), Vec::<String>::new());
     });
 }

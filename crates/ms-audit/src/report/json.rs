@@ -94,7 +94,10 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let path = target.as_path();
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there and no regular file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it exists and is not a regular file",
+        ));
     }
     let (mut file, temporary) = beside(path)?;
     // Synced before the rename: after a power cut the name must not lead to a file without its

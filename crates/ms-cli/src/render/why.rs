@@ -14,8 +14,9 @@ pub(crate) fn no_records(status: &ActorStatus) -> String {
     match &status.last_exit {
         None => format!("{path} has not ended since the node booted\n"),
         Some(reason) => format!(
-            "{path} last ended with: {}\n  nothing is recorded when an actor ends, or fails to start, \
-             on an order to it or to a sibling: its supervisor has nothing to decide\n",
+            "{path} last ended with: {}\n  no crash record: an end or a failed start that was \
+             ordered, for the actor or a sibling, leaves none, as its supervisor has nothing to \
+             decide\n",
             clean(&reason.to_string())
         ),
     }

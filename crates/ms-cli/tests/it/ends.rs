@@ -60,9 +60,9 @@ fn a_path_that_is_no_socket_is_named_as_what_it_is() {
     let at =
         |path: &std::path::Path| node.msctl(&["info", "--control", path.to_str().expect("UTF-8")]);
     let run = at(&file);
-    run.fails(2, "it is a regular file, no socket");
+    run.fails(2, "it is a regular file, not a socket");
     assert!(!run.err.contains("replaces"), "{}", run.err);
-    at(&node.file("state")).fails(2, "it is a directory, no socket");
+    at(&node.file("state")).fails(2, "it is a directory, not a socket");
     at(&node.file("none.sock")).fails(3, "there is no such socket");
     assert_eq!(fs::read_to_string(&file).expect("there"), "mine");
 }

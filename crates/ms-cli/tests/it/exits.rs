@@ -22,9 +22,10 @@ fn unreachable_is_3() {
     run(command(home.path(), &["tree"])).fails(3, "error[MS0012]: no running node");
     let stale = home.path().join("stale.sock");
     drop(UnixListener::bind(&stale).expect("binds"));
-    for (path, why) in
-        [("/nowhere/n.sock", "no such socket"), (stale.to_str().expect("UTF-8"), "nobody listens")]
-    {
+    for (path, why) in [
+        ("/nowhere/n.sock", "no such socket"),
+        (stale.to_str().expect("UTF-8"), "no process listens"),
+    ] {
         run(command(home.path(), &["tree", "--control", path])).fails(3, why);
         let mut by_env = command(home.path(), &["tree"]);
         by_env.env("MS_CONTROL", path);
@@ -74,7 +75,7 @@ fn another_version_is_9_and_names_both() {
 fn whoever_is_no_node_is_unreachable() {
     let (home, socket, answering) = impostor("HTTP/1.1 400 Bad Request");
     let args = ["info", "--control", socket.to_str().expect("UTF-8")];
-    run(command(home.path(), &args)).fails(3, "no node of this framework");
+    run(command(home.path(), &args)).fails(3, "not a node of this framework");
     answering.join().expect("answered");
 }
 

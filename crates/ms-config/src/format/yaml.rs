@@ -139,7 +139,7 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
                     self.untagged(tag.is_some(), &place)?;
                     name.into_owned()
                 }
-                _ => return Err(self.source.syntax(place, "a name must be a text")),
+                _ => return Err(self.source.syntax(place, "a name must be a string")),
             };
             if let Some((_, first, _)) = entries.iter().find(|(other, ..)| *other == name) {
                 let message = format!("`{name}` is defined twice, first at {first}");

@@ -141,8 +141,8 @@ fn rules_and_validators_both_run_and_name_the_place_of_the_value() {
         dir.errors(&dir.loader().validator(FewRestarts)),
         [
             "base.toml:2:10: `shutdown.within` must be at least 5s less than \
-             `shutdown.kubernetes_grace`, when the rest is killed: raise that one, or lower this \
-             one to 25s (rule of built-in)",
+             `shutdown.kubernetes_grace`, after which Kubernetes kills the process: raise that \
+             key, or lower this one to 25s (rule of built-in)",
             "base.toml:4:16: `core.supervision.max_restarts` must not be more than 100 here \
              (rule of few-restarts)",
         ]

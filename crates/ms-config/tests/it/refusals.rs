@@ -41,11 +41,11 @@ fn fault_41_unknown_keys_and_wrong_types_are_all_reported_with_file_line_and_lay
             "base.toml:3:1: there is no key `core.supervision.strategi`; \
              did you mean `core.supervision.strategy`?",
             "base.toml:4:18: `core.supervision.restart_window` needs a unit: \
-             write 500ms, 60s, 5m or 1h30m as a text",
+             write 500ms, 60s, 5m or 1h30m as a string",
             "base.toml:5:2: there is no key `shutdwn`; did you mean `shutdown`?",
             "base.toml:8:1: there is no key `http.max_restarts`; \
              did you mean `core.supervision.max_restarts`?",
-            "test.yaml:3:19: `core.supervision.max_restarts` must be a whole number, not a text; \
+            "test.yaml:3:19: `core.supervision.max_restarts` must be a whole number, not a string; \
              it would replace the value of base.toml:2:16",
             "test.yaml:4:15: `core.supervision.strategy` must be \
              one of one_for_one, one_for_all, rest_for_one",
@@ -204,7 +204,7 @@ fn fault_42_a_secret_is_taken_from_mode_0600_and_refused_from_0644() {
     assert_eq!(
         errors,
         ["base.toml:2:9: `core.service_registry.token` is a secret; \
-          it may not stand in this file: its mode is 0644, so that others than its owner may read \
+          it may not stand in this file: its mode is 0644, so users other than its owner may read \
           or write it; run `chmod 600` on it"]
     );
     let dir = Dir::with(&[("base.toml", "token = \"s3cret\"\n")]);
@@ -321,7 +321,7 @@ fn yaml_that_has_no_plain_meaning_is_refused_with_its_line() {
     for (text, message) in [
         ("a: 1\na: 2\n", "base.yaml:2:1: `a` is defined twice, first at"),
         ("a: 1\n---\nb: 2\n", "a second document"),
-        ("? [x]\n: 1\n", "a name must be a text"),
+        ("? [x]\n: 1\n", "a name must be a string"),
         ("a: !!python/object:os.system x\n", "tags are not supported"),
         ("tasks: !foo {agents: 3}\n", "base.yaml:1:8: tags are not supported"),
         ("tasks: !foo\n  agents: 3\n", "tags are not supported"),

@@ -86,7 +86,7 @@ impl Client {
             Body::Ok(answer) => Ok(answer),
             Body::Err(error) => Err(error),
             Body::Item(_) | Body::Alive | Body::End { .. } => {
-                Err(OpError::internal("the node answered out of turn").into())
+                Err(OpError::internal("the node sent an answer that was not asked for").into())
             }
         }
     }
@@ -121,7 +121,10 @@ impl Client {
                     return Err(error);
                 }
                 Ok(Ok(Body::Ok(_))) => {
-                    return Err(OpError::internal("the node answered out of turn").into());
+                    return Err(OpError::internal(
+                        "the node sent an answer that was not asked for",
+                    )
+                    .into());
                 }
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Err(late(&self.path, within)),
@@ -243,7 +246,7 @@ impl Client {
         let what = format!("the node at {} closed the connection", self.path.display());
         ControlError::new(&codes::UNREACHABLE, what)
             .why(ControlError::from(error).what)
-            .next("see whether the node still runs")
+            .next("check that the node is still running")
     }
 }
 
@@ -296,8 +299,11 @@ fn judge(frame: &[u8]) -> Result<(), ControlError> {
         proto: u32,
     }
     let unreadable = |error: serde_json::Error| {
-        ControlError::new(&codes::UNREACHABLE, "whoever listens there is no node of this framework")
-            .why(error.to_string())
+        ControlError::new(
+            &codes::UNREACHABLE,
+            "the process that listens there is not a node of this framework",
+        )
+        .why(error.to_string())
     };
     let Version { proto } = serde_json::from_slice(frame).map_err(unreadable)?;
     if proto != PROTO_VERSION {
@@ -314,7 +320,7 @@ fn judge(frame: &[u8]) -> Result<(), ControlError> {
 }
 
 fn no_tree(error: NoTree) -> ControlError {
-    OpError::internal("the node's rows make no tree").why(error.to_string()).into()
+    OpError::internal("the node's rows do not form a tree").why(error.to_string()).into()
 }
 
 /// Returns what is there in place of a socket. The kernel refuses a connection to a regular file with
@@ -323,9 +329,9 @@ fn no_socket(path: &Path) -> Option<&'static str> {
     let kind = std::fs::metadata(path).ok()?.file_type();
     match () {
         () if kind.is_socket() => None,
-        () if kind.is_dir() => Some("it is a directory, no socket"),
-        () if kind.is_file() => Some("it is a regular file, no socket"),
-        () => Some("it is no socket"),
+        () if kind.is_dir() => Some("it is a directory, not a socket"),
+        () if kind.is_file() => Some("it is a regular file, not a socket"),
+        () => Some("it is not a socket"),
     }
 }
 
@@ -345,13 +351,13 @@ fn unreachable(path: &Path, error: &io::Error) -> ControlError {
         ),
         io::ErrorKind::ConnectionRefused => (
             &codes::UNREACHABLE,
-            "nobody listens on it; its node has ended".to_owned(),
+            "no process listens on it; its node has ended".to_owned(),
             "start the node again; it replaces the socket",
         ),
         io::ErrorKind::WouldBlock => (
             &codes::UNREACHABLE,
             "its backlog is full: the node does not accept".to_owned(),
-            "see whether the node is stopped or wedged",
+            "check whether the node is stopped or hung",
         ),
         io::ErrorKind::PermissionDenied => {
             (&codes::NOT_YOU, error.to_string(), "run msctl as the node's user")
@@ -359,7 +365,7 @@ fn unreachable(path: &Path, error: &io::Error) -> ControlError {
         io::ErrorKind::InvalidInput => {
             (&codes::BAD_PATH, error.to_string(), "use a shorter --control PATH")
         }
-        _ => (&codes::UNREACHABLE, error.to_string(), "see whether the node still runs"),
+        _ => (&codes::UNREACHABLE, error.to_string(), "check that the node is still running"),
     };
     ControlError::new(info, format!("no node can be reached at {}", path.display()))
         .why(why)
@@ -369,6 +375,6 @@ fn unreachable(path: &Path, error: &io::Error) -> ControlError {
 fn late(path: &Path, within: Duration) -> ControlError {
     let what = format!("the node at {} did not answer within {within:?}", path.display());
     OpError::timed_out(what)
-        .next("see whether the node is stopped or wedged; --timeout grants more")
+        .next("check whether the node is stopped or hung; --timeout grants more")
         .into()
 }

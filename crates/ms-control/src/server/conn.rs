@@ -213,7 +213,7 @@ impl Conn {
 
 pub(super) fn out_of_time(within: Duration) -> ControlError {
     OpError::timed_out(format!("the node was not done within {within:?}"))
-        .next("`msctl tree` shows who is unresponsive")
+        .next("`msctl tree` shows which actors are unresponsive")
         .into()
 }
 

@@ -128,7 +128,7 @@ impl ControlServer {
         let closed = tokio::time::timeout(self.grace, &mut self.accept);
         let (Drained { cut }, closed) = tokio::join!(drained, closed);
         if cut > 0 || closed.is_err() {
-            tracing::warn!("control connections did not end in time and were cut");
+            tracing::warn!("control connections did not close in time and were dropped");
         }
         // The listener binds it anew when it is removed, and may have done so a moment ago.
         self.socket.remove();

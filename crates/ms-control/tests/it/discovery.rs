@@ -65,6 +65,6 @@ async fn the_default_directory_is_ours_alone_or_refused() {
     }
     fs::remove_dir(&ours).expect("empty");
     std::os::unix::fs::symlink(dir.path(), &ours).expect("links");
-    assert_eq!(places.socket_of("a").expect_err("a link").why, "it is no directory");
+    assert_eq!(places.socket_of("a").expect_err("a link").why, "it is not a directory");
     assert!(places.socket_of("../x").is_err());
 }

@@ -65,7 +65,7 @@ pub enum TaskError {
     #[error("there are no agents of the kind {0}; declare a pool of them, or name another kind")]
     UnknownKind(AgentKind),
     /// Its payload is not of the form that agents of its kind take; nothing was stored.
-    #[error("the payload is not what the kind {kind} takes: {invalid}")]
+    #[error("the payload is not valid for the kind {kind}: {invalid}")]
     InvalidPayload {
         /// The kind of agent.
         kind: AgentKind,
@@ -73,14 +73,14 @@ pub enum TaskError {
         invalid: Invalid,
     },
     /// No task has that id.
-    #[error("there is no task {0}; it may have been cleaned up some time after its end")]
+    #[error("there is no task {0}; if it has ended, it was deleted after its retention time")]
     NotFound(TaskId),
     /// A task with that id is there already.
-    #[error("there is a task {0} already; make a fresh id for each task")]
+    #[error("a task {0} exists already; use a new id for each task")]
     Duplicate(TaskId),
     /// The same idempotency key came with another request.
     #[error(
-        "the idempotency key of this request belongs to the other request of task {first}; use a new key"
+        "the idempotency key was used before, for the different request of task {first}; use a new key"
     )]
     KeyConflict {
         /// The task that was made with the key.
@@ -97,7 +97,7 @@ pub enum TaskError {
         verb: &'static str,
     },
     /// The caller is late: the task was given to another agent, or has been taken back.
-    #[error("task {id} is no longer held under lease {given:?}; the result is refused, drop it")]
+    #[error("the lease of task {id} was lost (fencing token {}); the result is refused, discard it", .given.0)]
     StaleToken {
         /// Which task.
         id: TaskId,
@@ -117,7 +117,7 @@ pub enum TaskError {
     },
     /// What was stored of the task cannot be read.
     #[error(
-        "what is stored of task {id} cannot be read: {what}; see the log, and restore a copy of the store"
+        "the stored data of task {id} cannot be read: {what}; see the log, and restore the store from a backup"
     )]
     Unreadable {
         /// Which task.
@@ -135,12 +135,12 @@ pub enum TaskError {
 pub enum StoreError {
     /// The file system, a quota or the permitted size of the store is full.
     #[error(
-        "the task store is full: nothing was written; free space or raise its limit, it goes on by itself"
+        "the task store is full, and nothing was written; free space or raise its limit, and it resumes by itself"
     )]
     Full(#[source] ErrorSource),
     /// Another process has it.
     #[error(
-        "the task store {0} is in use by another process; stop that one, or give this one a directory of its own"
+        "the task store {0} is in use by another process; stop that process, or give this one its own directory"
     )]
     Locked(String),
     /// It was busy for too long.
@@ -151,7 +151,7 @@ pub enum StoreError {
     Overloaded(usize),
     /// The file is damaged.
     #[error(
-        "the task store {path} is damaged: {what}; restore a copy or move the file away, it is never recreated by itself"
+        "the task store {path} is damaged: {what}; restore a backup, or move the file away to start with an empty store"
     )]
     Corrupt {
         /// Which file.
@@ -161,7 +161,7 @@ pub enum StoreError {
     },
     /// What is open is no longer what lies in its place, so nothing is written any more.
     #[error(
-        "the task store {path} was lost while it was open: {what}; put back what was there, or restore a copy and start again"
+        "the task store {path} was lost while it was open: {what}; put its files back, or restore a backup and restart"
     )]
     Lost {
         /// Which file.
@@ -170,7 +170,7 @@ pub enum StoreError {
         what: String,
     },
     /// Nothing durable can be kept there.
-    #[error("the task store {path} cannot be kept there: {what}")]
+    #[error("the task store cannot be kept at {path}: {what}")]
     Unsuitable {
         /// The path that was given.
         path: String,
@@ -179,7 +179,7 @@ pub enum StoreError {
     },
     /// What is stored of this task cannot be read; the others are not concerned.
     #[error(
-        "what is stored of task {id} cannot be read: {what}; see the log, and restore a copy of the store"
+        "the stored data of task {id} cannot be read: {what}; see the log, and restore the store from a backup"
     )]
     Unreadable {
         /// Which task.
@@ -194,7 +194,7 @@ pub enum StoreError {
     ReadOnly(String),
     /// It was written by a newer version of this program.
     #[error(
-        "the task store has schema {found} and this program knows {known}; run the newer program"
+        "the task store has schema {found}, but this version reads only up to {known}; run the newer version"
     )]
     NewerSchema {
         /// The version of the file.
@@ -203,7 +203,7 @@ pub enum StoreError {
         known: i64,
     },
     /// It is down, or not up yet: it took nothing.
-    #[error("the task store is down and took nothing ({0}); try again when it is back")]
+    #[error("the task store is down ({0}), and nothing was stored; try again when it is up")]
     Away(String),
     /// No answer came, so it is not known whether the request was carried out.
     #[error(

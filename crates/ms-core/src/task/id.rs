@@ -19,7 +19,9 @@ pub const MAX_KEY: usize = 128;
 #[non_exhaustive]
 pub enum TaskIdError {
     /// The text is no UUID.
-    #[error("a task id is a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057; this text is none")]
+    #[error(
+        "a task id is a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057; this text is not one"
+    )]
     NotUuid,
     /// An idempotency key that is empty or too long.
     #[error("an idempotency key has 1 to 128 characters, this one has {0}")]

@@ -97,7 +97,8 @@ fn any_part_may_be_killed_and_the_result_is_the_same() {
             let (radius, killed) = loop {
                 let radius = client.dry_run(path(at), Verb::Kill).await;
                 let killed = client.steer(path(at), Verb::Kill, Some("test".into())).await;
-                let down = killed.as_ref().is_err_and(|error| error.what.ends_with("does not run"));
+                let down =
+                    killed.as_ref().is_err_and(|error| error.what.ends_with("is not running"));
                 if !down || at.ends_with("walker") || std::time::Instant::now() > end {
                     break (radius, killed);
                 }

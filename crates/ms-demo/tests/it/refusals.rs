@@ -32,11 +32,11 @@ fn bad_input_is_refused_with_its_code() {
     refused(&bench, &["--path", &at("nowhere")], 4, &["nowhere does not exist"]);
     refused(&bench, &["--path", &at("text.txt")], 8, &["neither a directory nor a .rs file"]);
     refused(&bench, &["--out", &at("no/such/dir.json")], 8, &["--out"]);
-    refused(&bench, &["--out", &at("file")], 8, &["nothing else is replaced"]);
+    refused(&bench, &["--out", &at("file")], 8, &["no other file is overwritten"]);
     assert_eq!(fs::read(at("file")).unwrap(), b"x");
     refused(&bench, &["--state", &at("file")], 8, &["--state"]);
     refused(&bench, &["--control", &at(&"x".repeat(200))], 8, &["--control"]);
-    refused(&bench, &["--control", &at("text.txt")], 8, &["because: ", "is no socket"]);
+    refused(&bench, &["--control", &at("text.txt")], 8, &["because: ", "is not a socket"]);
     fs::create_dir(at("damaged")).unwrap();
     fs::write(at("damaged/tasks.db"), "no database".repeat(1000)).unwrap();
     refused(&bench, &["--state", &at("damaged")], 8, &["--fresh"]);
@@ -53,7 +53,7 @@ fn a_report_is_written_over_no_other_file() {
     fs::write(at("sources/empty.rs"), "").unwrap();
     for source in ["sources/lib.rs", "sources/empty.rs"] {
         let before = fs::read(at(source)).unwrap();
-        refused(&bench, &["--path", &at("sources"), "--out", &at(source)], 8, &["--out FILE"]);
+        refused(&bench, &["--path", &at("sources"), "--out", &at(source)], 8, &["--out must name"]);
         assert_eq!(fs::read(at(source)).unwrap(), before, "{source}");
     }
     // Nor does it replace a file that happens to be beside the report.
@@ -130,7 +130,7 @@ fn an_audit_of_nothing_is_no_success() {
     assert!(all.stderr.contains("cargo build"), "{}", all.stderr);
     let own = run(&[], "empty");
     assert_eq!((own.code, own.tally("in")), (Some(8), 0), "{}", own.stderr);
-    assert!(own.stderr.contains("not one Rust source"), "{}", own.stderr);
+    assert!(own.stderr.contains("no Rust source"), "{}", own.stderr);
     fs::write(bench.dir.path().join("Cargo.lock"), "[[package]]\nversion = 3\nname\n").unwrap();
     let broken = run(&[], "empty");
     assert_eq!(broken.code, Some(8), "{}", broken.stderr);

@@ -10,13 +10,13 @@ use super::reach::is_loopback;
 #[non_exhaustive]
 pub enum Full {
     /// As many connections are open as may be.
-    #[error("all {limit} connections are taken")]
+    #[error("all {limit} connections are in use")]
     InTotal {
         /// How many may be open.
         limit: usize,
     },
     /// As many connections are open as one address may have.
-    #[error("the {limit} connections of one address are taken")]
+    #[error("all {limit} connections of this address are in use")]
     OfAddress {
         /// How many one address may have.
         limit: usize,

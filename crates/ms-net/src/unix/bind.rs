@@ -52,7 +52,8 @@ pub async fn bind(
     // No wait from here on: a file that is made is also handed out.
     let unbound = UnixSocket::new_stream().map_err(fail("no socket"))?;
     unbound.bind(path).map_err(fail("it cannot be bound"))?;
-    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(fail("its mode is stuck"))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))
+        .map_err(fail("its mode cannot be set"))?;
     let made = fs::symlink_metadata(path).map_err(fail("it vanished"))?;
     let listener = unbound.listen(BACKLOG).map_err(fail("it cannot listen"))?;
     drop(lock);
@@ -82,7 +83,7 @@ async fn clear(path: &Path, socket: SocketName) -> Result<(), BindError> {
         |action| move |source| BindError::Io { socket, path: path.to_owned(), action, source };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(fail("it cannot be looked at")(error)),
+        Err(error) => return Err(fail("its metadata cannot be read")(error)),
         Ok(file) if !file.file_type().is_socket() => {
             return Err(BindError::NotASocket { socket, path: path.to_owned() });
         }

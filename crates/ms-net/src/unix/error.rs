@@ -21,7 +21,7 @@ pub struct SocketName {
 pub enum BindError {
     /// Somebody listens there.
     #[error(
-        "the {} socket {} is in use: another node runs; stop it, or use {}",
+        "the {} socket {} is in use by another node; stop that node, or use {}",
         socket.name, path.display(), socket.option
     )]
     InUse {
@@ -46,7 +46,7 @@ pub enum BindError {
     },
     /// A file, a directory or a link is in the way; it was not touched.
     #[error(
-        "{} exists and is no socket; it was left alone; use another {}",
+        "{} exists and is not a socket, so it was left unchanged; use another {}",
         path.display(), socket.option
     )]
     NotASocket {
@@ -56,7 +56,7 @@ pub enum BindError {
         path: PathBuf,
     },
     /// The file system or the socket failed.
-    #[error("the {} socket {} cannot be made: {action}", socket.name, path.display())]
+    #[error("the {} socket {} cannot be created: {action}", socket.name, path.display())]
     Io {
         /// What it is called.
         socket: SocketName,

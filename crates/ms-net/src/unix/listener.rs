@@ -51,7 +51,11 @@ impl FileListener {
         match bind(&path, name).await {
             Ok((listener, made)) => {
                 let path = path.display();
-                tracing::warn!(%path, "the {} socket was gone and is made anew", name.name);
+                tracing::warn!(
+                    %path,
+                    "the {} socket had disappeared and was created again",
+                    name.name
+                );
                 self.file.become_like(&made);
                 self.listener = listener;
             }
@@ -59,7 +63,10 @@ impl FileListener {
                 let error = error.to_string();
                 if self.logged.as_ref() != Some(&error) {
                     let name = name.name;
-                    tracing::error!(error, "the {name} socket is gone and cannot be made anew");
+                    tracing::error!(
+                        error,
+                        "the {name} socket has disappeared and cannot be created again"
+                    );
                 }
                 self.logged = Some(error);
             }

@@ -41,7 +41,7 @@ async fn an_error_names_the_socket_and_the_option_for_another_path() {
     let at = path.display();
     let (_listener, _file) = bind(&path, NAME).await.expect("binds");
     let expected = format!(
-        "the control socket {at} is in use: another node runs; stop it, or use --control PATH"
+        "the control socket {at} is in use by another node; stop that node, or use --control PATH"
     );
     assert_eq!(refusal(&path).await.to_string(), expected);
     let long = Path::new("/").join("x".repeat(107));
@@ -52,13 +52,13 @@ async fn an_error_names_the_socket_and_the_option_for_another_path() {
     );
     assert_eq!(refusal(&long).await.to_string(), expected);
     let expected = format!(
-        "{} exists and is no socket; it was left alone; use another --control PATH",
+        "{} exists and is not a socket, so it was left unchanged; use another --control PATH",
         dir.path().display()
     );
     assert_eq!(refusal(dir.path()).await.to_string(), expected);
     let nowhere = dir.path().join("no/n.sock");
     let expected = format!(
-        "the control socket {} cannot be made: its directory cannot be locked",
+        "the control socket {} cannot be created: its directory cannot be locked",
         nowhere.display()
     );
     assert_eq!(refusal(&nowhere).await.to_string(), expected);

@@ -66,16 +66,16 @@ What to do: start the node, or pass the path it printed with --control.";
 as unresponsive. A state view or a statistics request to an actor that is blocked inside
 a handler can.
 
-What to do: `msctl tree` shows who is unresponsive; `msctl inspect PATH` shows what it
-handles and for how long.";
+What to do: `msctl tree` shows which actors are unresponsive; `msctl inspect PATH` shows
+what it handles and for how long.";
     /// A request that makes no sense.
     BAD_REQUEST = "MS0014", BadRequest, "malformed request",
 "The node could not read the request: the frame was cut short, was not JSON, named an
 unknown request or field, or had a value outside its limits. Nothing was carried out. The
 node closes a connection whose framing it cannot trust.
 
-What to do: use the msctl that belongs to the node. Whoever writes a client finds the
-protocol in the documentation of ms_control::proto.";
+What to do: use the msctl that belongs to the node. If you write a client, the protocol is
+described in the documentation of ms_control::proto.";
     /// Over a limit.
     TOO_LARGE = "MS0015", TooLarge, "frame or answer over its limit",
 "A request frame may have 320 KiB, an answer 64 MiB; a task, its payload and settings
@@ -96,16 +96,17 @@ versions agree. The node itself goes on.
 What to do: look into the node's log and report it together with the command line.";
     /// The socket is taken.
     IN_USE = "MS0018", Refused, "the control socket is in use",
-"A node tried to bind a control socket on which another process listens. The socket of
-the other node was not touched. A socket file that a dead node left behind is not in use
-and is replaced without a word.
+"A node tried to bind a control socket on which another process listens. The socket of the
+other node was not touched. A socket file that a dead node left behind is not in use and
+is replaced.
 
 What to do: stop the other node, or give this one another path with --control PATH.";
     /// The path cannot hold a socket.
-    BAD_PATH = "MS0019", BadRequest, "the control socket cannot live there",
-"The path is too long for a Unix socket (107 bytes), has no directory, is taken by
-something that is no socket (it is never deleted), or its default directory belongs to
-somebody else or is open to others. The directory must be ours and have mode 0700.
+    BAD_PATH = "MS0019", BadRequest, "the control socket cannot be created there",
+"The path is too long for a Unix socket (107 bytes), has no directory, is taken by a file
+that is not a socket (it is never deleted), or its default directory belongs to another
+user or is open to others. The directory must belong to the node's user and have mode
+0700.
 
 What to do: choose another path with --control PATH or MS_CONTROL.";
     /// More than one node.
@@ -117,7 +118,8 @@ What to do: choose one of the listed sockets with --control PATH.";
     /// Nobody confirmed.
     UNCONFIRMED = "MS0021", Refused, "not confirmed",
 "kill, restart, suspend, resume, stop and inject change a running system, and so do tasks
-cancel, retry and replay, and budget raise. They ask on a terminal; without a terminal they need --yes. Nothing was carried out.
+cancel, retry and replay, and budget raise. They ask on a terminal; without a terminal
+they need --yes. Nothing was carried out.
 
 What to do: look at `--dry-run`, which all of them but inject have, then repeat with --yes.";
     /// Too many connections.
@@ -127,63 +129,65 @@ What to do: look at `--dry-run`, which all of them but inject have, then repeat 
 What to do: end a `--watch` or `--follow` that nobody looks at, and try again.";
     /// The socket is another user's.
     NOT_YOU = "MS0023", Refused, "the socket belongs to another user",
-"The control socket serves the user that runs the node, and root. The kernel says who
-connects; no password is involved.
+"The control socket serves the user that runs the node, and root. The operating system
+identifies the caller; no password is involved.
 
 What to do: run msctl as the node's user.";
     /// No task of an id.
     NO_TASK = "MS0024", NotFound, "no such task",
-"The node keeps no durable task of that id. It never did, or the task ended longer ago than
-ended tasks are kept (`tasks.retention`, a day unless configured).
+"The node has no durable task with that id. There never was one, or it ended longer ago
+than ended tasks are kept (`tasks.retention`, a day unless configured).
 
-What to do: `msctl tasks ls` shows the ids there are, `--state dead` the dead letters.";
+What to do: `msctl tasks ls` lists the tasks with their ids, `--state dead` the dead
+letters.";
     /// A task, or a request about one, is refused.
     TASK_REFUSED = "MS0025", Refused, "the task was refused",
-"The task store works and did not do what was asked of this task: the task is in a state
-that does not allow it (what has ended cannot be cancelled; only what failed or is dead can
-be tried again), its queue is full, its idempotency key belongs to another request, or no
-agent of this node takes its kind. Nothing was changed.
+"The task store works, but refused this request: the task is in a state that does not allow
+it (a task that has ended cannot be cancelled; only a failed or dead one can be retried),
+its queue is full, its idempotency key was used for another request, or no agent of this
+node handles its kind. Nothing was changed.
 
 What to do: read the message; `msctl tasks show ID` shows the state a task is in.";
     /// The node keeps no tasks.
     NO_TASK_STORE = "MS0026", Refused, "this node has no task store",
-"The program that runs this node keeps no durable tasks, or does not show them: its
-RunConfig has not been given the client of its tasks. Nothing was carried out.
+"The program that runs this node keeps no durable tasks, or does not expose them: its
+RunConfig was not given the task client. Nothing was carried out.
 
-What to do: ask a node that has a task store, such as ms-server; `msctl info` tells which node
-answers, --control chooses another.";
+What to do: ask a node that has a task store, such as ms-server; `msctl info` shows which
+node answers, --control chooses another.";
     /// A name that nobody has.
-    NO_NAME = "MS0027", NotFound, "nobody has that name",
-"Neither a registered name nor the key of a service is spelt like that, or whoever had it
-has ended for good. Names are compared exactly.
+    NO_NAME = "MS0027", NotFound, "no such name",
+"No actor is registered under that name and no service has that key, or its owner has ended
+for good. Names are compared exactly.
 
-What to do: the message names what comes next to it; GET /api/v1/services lists all names of
-an ms-server.";
+What to do: the message shows the closest name; GET /api/v1/services lists all names of an
+ms-server.";
     /// The store does not work.
     STORE_FAILED = "MS0028", Internal, "the task store failed",
-"The node has a task store and that could not carry the request out: its disk is full or
-read-only, its file is damaged, or it is being restarted. Where the message says that the
-outcome is not known, a task may have been taken.
+"The node's task store could not carry out the request: its disk is full or read-only, its
+file is damaged, or it is being restarted. If the message says that the outcome is
+unknown, the task may have been accepted.
 
 What to do: look at the disk and into the node's log, then try again; a submission with the
 same --key is never taken twice.";
     /// No budget of a path.
     NO_BUDGET = "MS0029", NotFound, "no such budget",
 "No budget is set for that path, or it does not limit that unit. A budget is set by the
-program, for one path, and holds all agents at and below it; it can be raised and nothing else.
+program for one path, and covers all agents at and below it; a running node can only raise
+it.
 
 What to do: `msctl budget ls` shows the budgets of this node and what each of them limits;
 `msctl budget show PATH` those that an actor draws on.";
     /// Credentials are missing.
-    UNAUTHENTICATED = "MS0030", Refused, "who asks is not known",
-"The request carries no credentials, and what it asks for is not for everybody. Nothing was
-carried out, and nothing is on record.
+    UNAUTHENTICATED = "MS0030", Refused, "the caller is not authenticated",
+"The request carries no valid credentials, and not everybody may do what it asks for.
+Nothing was carried out, and nothing was recorded.
 
 What to do: ask over the control socket as the node's user, or send the token of the node's
 token file over HTTP.";
     /// No part of this node does it.
     NOT_BUILT_IN = "MS0031", Refused, "not built into this node",
-"The operation is known, and no part of this node carries it out: the program was built or
+"The operation exists, but no part of this node carries it out: the program was built or
 configured without that part, or the part has not started. The message names it.
 
 What to do: ask another node, or add the part to the program.";
@@ -195,8 +199,9 @@ actors.inspect or tasks.cancel, and are compared exactly.
 What to do: `msctl call --help` lists the names; use the msctl that belongs to the node.";
     /// All room for operations is taken.
     BUSY = "MS0033", Refused, "too many operations in progress",
-"The node has as many operations in progress as it allows. Those whose callers have left are
-among them, because a change that has begun is brought to its end. Nothing was carried out.
+"The node has as many operations in progress as it allows. Those whose callers have
+disconnected count too, because a change that has begun is always finished. Nothing was
+carried out.
 
 What to do: try again in a moment. `msctl ps` shows which actors are behind.";
     /// Another incarnation, or another request.

@@ -104,7 +104,7 @@ macro_rules! codes {
 codes! {
     /// No actor at a path.
     NOT_FOUND = NOT_FOUND NOT_FOUND
-        "GET /api/v1/tree without `path` has the paths of all actors there are";
+        "GET /api/v1/tree without `path` lists the paths of all actors";
     /// The node says no.
     REFUSED = REFUSED REFUSED;
     /// No node, or no tree of it, answers.
@@ -147,13 +147,13 @@ codes! {
     QUEUE_FULL = TASK_REFUSED QUEUE_FULL;
     /// No such queue.
     NO_QUEUE = TASK_REFUSED UNPROCESSABLE
-        "`ms_framework_tasks` in /metrics has the queues of this node; without `queue` it is `default`";
+        "`ms_framework_tasks` in /metrics lists the queues of this node; without `queue` it is `default`";
     /// No such kind of agent.
-    NO_AGENT = TASK_REFUSED UNPROCESSABLE "`msctl tree` shows which kinds of agents there are";
+    NO_AGENT = TASK_REFUSED UNPROCESSABLE "`msctl tree` shows the kinds of agents of this node";
     /// The node keeps no tasks.
     NO_TASK_STORE = NO_TASK_STORE NOT_BUILT_IN;
     /// Nobody has a name.
-    NO_NAME = NO_NAME NOT_FOUND "GET /api/v1/services lists the names there are";
+    NO_NAME = NO_NAME NOT_FOUND "GET /api/v1/services lists all names";
     /// The store cannot be used.
     STORE_FAILED = STORE_FAILED UNAVAILABLE;
     /// The store is overloaded.
@@ -165,7 +165,7 @@ codes! {
     /// No budget of a path.
     NO_BUDGET = NO_BUDGET NO_BUDGET;
     /// A budget that does not limit a unit.
-    NO_UNIT = NO_BUDGET UNPROCESSABLE "GET /api/v1/budgets has the units that each budget limits";
+    NO_UNIT = NO_BUDGET UNPROCESSABLE "GET /api/v1/budgets lists the units that each budget limits";
     /// The budgets gave no answer: a raise may have been carried out.
     BUDGETS_SILENT = TIMED_OUT TIMED_OUT
         "it may still be carried out: look at GET /api/v1/budgets before it is raised again";

@@ -85,8 +85,8 @@ macro_rules! sorts {
 
 sorts! {
     /// The body is no JSON, or not of the right shape.
-    MALFORMED = "malformed-body", 400, InvalidArgument, VIOLATION, "the body is not what this path takes",
-        "see /api/v1/openapi.json for the shape";
+    MALFORMED = "malformed-body", 400, InvalidArgument, VIOLATION, "the body is not valid for this path",
+        "see /api/v1/openapi.json for the schema";
     /// The request line or a header field is not what HTTP allows, or could be read in two ways.
     MALFORMED_REQUEST = "malformed-request", 400, InvalidArgument, VIOLATION, "the request is not well-formed HTTP",
         "send one Host, one length, and each of the other header fields once; see RFC 9112";
@@ -94,46 +94,46 @@ sorts! {
     BAD_PARAMETER = "bad-parameter", 400, InvalidArgument, VIOLATION, "a parameter is not valid",
         "see /api/v1/openapi.json for the parameters";
     /// No or wrong credentials.
-    UNAUTHENTICATED = "unauthenticated", 401, Unauthenticated, NOT_KNOWN, "who asks is not known",
+    UNAUTHENTICATED = "unauthenticated", 401, Unauthenticated, NOT_KNOWN, "the caller is not authenticated",
         "send `Authorization: Bearer TOKEN` with the token of this node's token file";
     /// A browser of somebody else's page, or a name that is not ours.
-    FOREIGN = "foreign-origin", 403, PermissionDenied, FORBIDDEN, "the request comes from a foreign page",
+    FOREIGN = "foreign-origin", 403, PermissionDenied, FORBIDDEN, "the request comes from another origin",
         "call the API from the node's own origin, or without an Origin header";
     /// Nothing at that path.
     NO_SUCH_PATH = "no-such-path", 404, NotFound, None, "there is nothing at this path",
         "see /api/v1/openapi.json for the paths";
     /// No such thing.
-    NOT_FOUND = "not-found", 404, NotFound, None, "there is no such thing",
+    NOT_FOUND = "not-found", 404, NotFound, None, "not found",
         "check the id; finished tasks are kept for a limited time";
     /// No budget for a path.
     NO_BUDGET = "no-such-budget", 404, NotFound, None, "there is no budget for this path",
-        "GET /api/v1/budgets has the budgets of this node, and their units";
+        "GET /api/v1/budgets lists the budgets of this node, and their units";
     /// Wrong method.
-    METHOD = "method-not-allowed", 405, Unimplemented, None, "this path does not take that method",
+    METHOD = "method-not-allowed", 405, Unimplemented, None, "this path does not allow that method",
         "see the Allow header";
     /// The body did not arrive in time.
     SLOW_BODY = "body-too-slow", 408, DeadlineExceeded, None, "the body did not arrive in time",
         "send it faster, or in smaller parts";
     /// It contradicts what is there.
-    CONFLICT = "conflict", 409, Aborted, None, "the request contradicts what is there",
+    CONFLICT = "conflict", 409, Aborted, None, "the request conflicts with the current state",
         "look at the task's state, or use another idempotency key";
     /// There is no result yet.
     NOT_FINISHED = "not-finished", 409, FailedPrecondition, None, "the task has no result yet",
         "ask again later, or follow /api/v1/events";
     /// Body too large.
     TOO_LARGE = "body-too-large", 413, ResourceExhausted, TOO_BIG, "the body is over its limit",
-        "send less; large data belongs into a store, and its address into the task";
+        "send less; keep large data in a store, and put its address into the task";
     /// Not JSON.
-    MEDIA_TYPE = "unsupported-media-type", 415, InvalidArgument, VIOLATION, "the body is not of a type this path takes",
+    MEDIA_TYPE = "unsupported-media-type", 415, InvalidArgument, VIOLATION, "this path does not accept that media type",
         "send `Content-Type: application/json`, plain or with `Content-Encoding: gzip`";
     /// More of a head than is read.
     HEAD_TOO_LARGE = "head-too-large", 431, ResourceExhausted, None, "the head of the request is too large",
         "send fewer or shorter header fields and a shorter path";
     /// A transfer coding that is not chunked.
-    CODING = "unsupported-transfer-coding", 501, Unimplemented, None, "the transfer coding is not known here",
+    CODING = "unsupported-transfer-coding", 501, Unimplemented, None, "this transfer coding is not supported",
         "send the body with its length, or chunked; gzip goes into Content-Encoding";
     /// Another major version of HTTP.
-    VERSION = "http-version", 505, Unimplemented, None, "this version of HTTP is not spoken here",
+    VERSION = "http-version", 505, Unimplemented, None, "this version of HTTP is not supported",
         "use HTTP/1.1";
     /// It is of the right shape, and contradicts itself or this node.
     UNPROCESSABLE = "unprocessable", 422, InvalidArgument, None, "the request cannot be carried out here",
@@ -145,7 +145,7 @@ sorts! {
     INTERNAL = "internal", 500, Internal, FAILED, "a fault inside the node",
         "the node goes on; its log has the cause, report it with the request id";
     /// Full, busy.
-    OVERLOADED = "overloaded", 503, Unavailable, LATER, "the node takes no more right now",
+    OVERLOADED = "overloaded", 503, Unavailable, LATER, "the node is overloaded",
         "try again after the time in Retry-After";
     /// The queue is at its bound.
     QUEUE_FULL = "queue-full", 503, Unavailable, LATER, "the queue is full",
@@ -154,7 +154,7 @@ sorts! {
     NOT_SERVING = "not-serving", 503, Unavailable, LATER, "the node is starting or stopping",
         "try another node, or again after the time in Retry-After";
     /// Storage is refused: full disk and the like.
-    UNAVAILABLE = "storage-unavailable", 503, Unavailable, LATER, "what this needs is unavailable",
+    UNAVAILABLE = "storage-unavailable", 503, Unavailable, LATER, "the storage is unavailable",
         "nothing was stored; /health/ready says what is wrong";
     /// Not done in time.
     TIMED_OUT = "timed-out", 504, DeadlineExceeded, None, "not done in time",

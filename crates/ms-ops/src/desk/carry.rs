@@ -40,7 +40,7 @@ impl<T: 'static> Drop for Carried<T> {
         // Without a runtime the process is ending, and the work with it.
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move { drop(work.await) })),
-            Err(_) => tracing::warn!("a change was cut short: its runtime is gone"),
+            Err(_) => tracing::warn!("a change was interrupted: its runtime has shut down"),
         }
     }
 }

@@ -172,7 +172,7 @@ impl Desk {
         let part = self.0.table.row(O::NAME).map_or(O::NAME, |row| row.part());
         let what = format!("{} is not built into this node: nobody provides {part}", O::NAME);
         OpError::new(&codes::NOT_BUILT_IN, what)
-            .next("`msctl info` tells which node answers; --control chooses another")
+            .next("`msctl info` shows which node answers; --control chooses another")
     }
 }
 

@@ -258,7 +258,7 @@ async fn repeated<O: Once>(asked: &Asked, op: &O, repeat: Repeat<O>) -> Result<O
 fn goes_on(verb: &str, target: &Target<'_>, within: Duration) -> OpError {
     OpError::timed_out(format!("the {verb} of {target} goes on"))
         .why(format!("it was not done within {within:?}"))
-        .next("`msctl events` will tell what came of it")
+        .next("`msctl events` will show the outcome")
 }
 
 fn steering<O: Operation>(op: &O, by: &Principal) -> Steering {

@@ -67,7 +67,7 @@ impl Providing {
             Ok(Err(_)) => Err(OpError::internal("the handler of the stream panicked")),
             Err(_) => {
                 Err(OpError::timed_out(format!("the stream did not end within {ENDS_WITHIN:?}"))
-                    .next("`msctl tree` shows who is unresponsive"))
+                    .next("`msctl tree` shows which actors are unresponsive"))
             }
         }
     }

@@ -63,7 +63,7 @@ operation! {
     fn check(&self) -> Result<(), OpError> {
         // `[from 1]` is written into the schema only.
         if self.more == 0 {
-            let what = format!("the {} would be raised by nothing", self.unit);
+            let what = format!("the {} would be raised by 0", self.unit);
             return Err(OpError::bad_request(what).at("more", "more must be at least 1"));
         }
         self.bounds()

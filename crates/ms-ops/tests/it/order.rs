@@ -85,8 +85,8 @@ async fn refused_by_the_policy() {
     assert_eq!(log.take(), lines(&[]));
     ask(&desk, nobody(), LONG, change(Does::Well)).await.expect_err("refused");
     let refused = "record: change of the node by you (for the test): [MS0011] you may not do this \
-                   to the node: tasks.steer: only the node's user and root may, over the control \
-                   socket";
+                   to the node: tasks.steer: only the node's user and root may do this, \
+                   over the control socket";
     assert_eq!(log.take(), lines(&[refused]), "refusals of steering are on record");
     desk.watch(nobody(), LONG, Follow { does: Does::Well }).expect_err("refused");
     assert_eq!(log.take(), lines(&[]));

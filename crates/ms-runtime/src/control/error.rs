@@ -47,7 +47,7 @@ pub(super) fn of_actor(error: &DebugError) -> OpError {
 
 /// Returns the error for an actor that is known but has no live incarnation.
 pub(super) fn not_running(path: &ActorPath, why: &str) -> OpError {
-    OpError::refused(format!("{path} does not run"))
+    OpError::refused(format!("{path} is not running"))
         .why(why)
-        .next(format!("`msctl why {path}` tells why it ended, `msctl restart {path}` starts it"))
+        .next(format!("`msctl why {path}` explains why it ended, `msctl restart {path}` starts it"))
 }

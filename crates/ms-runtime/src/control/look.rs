@@ -159,7 +159,7 @@ impl NodeControl {
         &self,
         within: Duration,
     ) -> Result<Box<InteractionMetrics>, OpError> {
-        const UNKNOWN: &str = "the interactions of the components are not known at the moment";
+        const UNKNOWN: &str = "the interaction metrics of the components are unavailable";
         let actor = self.root()?.get::<InteractionsActor>("integration").await;
         let actor = actor.map_err(|error| {
             let what = "this node is not a service: its components are not watched";

@@ -95,7 +95,7 @@ impl NodeControl {
         let unreachable = |what| OpError::new(&codes::UNREACHABLE, what);
         let root = self.0.root.get().ok_or_else(|| {
             unreachable("the tree of this node is still starting")
-                .detail("the tree is not up")
+                .detail("the supervision tree is not running")
                 .next("`msctl events` shows what has started; try again")
         })?;
         let actor = root.any();

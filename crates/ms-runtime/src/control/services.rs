@@ -24,7 +24,8 @@ impl NodeControl {
         let named = registry.whereis(name);
         let provides = service.as_ref().map(|service| service.key.handle().to_owned());
         let Some(actor) = named.or_else(|| service.map(|service| service.actor)) else {
-            let error = OpError::new(&codes::NO_NAME, format!("nobody has the name {name:?}"));
+            let error =
+                OpError::new(&codes::NO_NAME, format!("no actor or service has the name {name:?}"));
             return Err(match registry.nearest(name) {
                 Some(nearest) => error.next(format!("did you mean {nearest:?}?")),
                 None => error.next("GET /api/v1/services lists the names of an ms-server"),

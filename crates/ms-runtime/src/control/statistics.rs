@@ -41,7 +41,7 @@ impl Baselines {
             // because a script switches on a thousand others.
             if all.len() >= MAX_BASELINES && !all.contains_key(path) {
                 return Err(OpError::refused(format!(
-                    "statistics of {MAX_BASELINES} actors are on, as many as there may be"
+                    "statistics are on for {MAX_BASELINES} actors, which is the limit"
                 ))
                 .next("switch some off"));
             }

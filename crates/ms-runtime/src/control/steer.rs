@@ -64,7 +64,7 @@ impl NodeControl {
         let beside = fault == Fault::Block && status.arbiter == root.status().arbiter;
         match is_root || beside {
             true => Err(OpError::refused(format!(
-                "{fault} into {} would stop supervision itself",
+                "injecting {fault} into {} would stop supervision itself",
                 status.path
             ))
             .why("the root answers for the tree, and supervisors share the control arbiter")

@@ -77,7 +77,7 @@ impl NodeControl {
         self.0.exposed.tasks.as_ref().ok_or_else(|| {
             OpError::new(&codes::NO_TASK_STORE, "this node has no task store")
                 .why("its program keeps no durable tasks, or did not give RunConfig their client")
-                .next("`msctl info` tells which node answers; --control chooses another")
+                .next("`msctl info` shows which node answers; --control chooses another")
         })
     }
 }

@@ -157,7 +157,7 @@ fn conclude<D>(
         }
         (ProcessEnd::Reported, None) | (ProcessEnd::Panicked, _) => return Err(RunError::Panicked),
         (ProcessEnd::Blocked, _) => {
-            tracing::error!("the node's own thread is blocked: leaving it behind");
+            tracing::error!("the node's own thread is blocked: exiting without waiting for it");
         }
         (ProcessEnd::LeftBehind, _) => {}
     }

@@ -61,7 +61,7 @@ impl Signals {
                 _ = self.quits.recv() => return ProcessSignal::Stop("SIGQUIT"),
                 _ = self.hangups.recv() => return ProcessSignal::Hangup,
                 name = any(&mut self.ignored) => {
-                    tracing::warn!(name, "a signal that means nothing here is ignored");
+                    tracing::warn!(name, "ignoring a signal that this node does not handle");
                 }
             }
         }

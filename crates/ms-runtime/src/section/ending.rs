@@ -23,8 +23,8 @@ impl Rules for Shutdown {
         let longest = self.kubernetes_grace.saturating_sub(RESERVE);
         if self.within > longest {
             let problem = format!(
-                "must be at least {RESERVE:?} less than `{at}kubernetes_grace`, when the rest is \
-                 killed: raise that one, or lower this one to {longest:?}"
+                "must be at least {RESERVE:?} less than `{at}kubernetes_grace`, after which \
+                 Kubernetes kills the process: raise that key, or lower this one to {longest:?}"
             );
             problems.add(format!("{at}within"), problem);
         }

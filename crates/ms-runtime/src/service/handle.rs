@@ -24,7 +24,7 @@ struct Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let why = format!("the thread {}, which is no actor's, panicked", self.name);
+            let why = format!("the thread {} panicked, outside any actor", self.name);
             self.wiring.emergency(EmergencyReason::Panic(why));
         }
     }

@@ -101,7 +101,10 @@ impl Raised {
     /// Boots the service; once.
     pub(crate) async fn boot(&self) -> Result<BootReport, BootstrapError> {
         let lost = |why: String| BootstrapError::Lost(why);
-        let handles = self.wiring.handles().ok_or_else(|| lost("the tree is not up".into()))?;
+        let handles = self
+            .wiring
+            .handles()
+            .ok_or_else(|| lost("the supervision tree is not running".into()))?;
         let answer = handles.lifecycle.boot.ask(Boot, self.boot_within).await;
         answer.map_err(|error| lost(error.to_string()))?
     }
@@ -158,7 +161,7 @@ impl Raised {
     {
         let Some(handles) = self.wiring.handles() else { return };
         if port(&handles.lifecycle).try_tell(order).is_err() {
-            tracing::error!("the lifecycle takes no orders");
+            tracing::error!("the lifecycle actor accepts no orders");
         }
     }
 

@@ -233,7 +233,7 @@ impl Settings {
 pub enum SettingsError {
     /// The process would be killed from outside before its shutdown is over.
     #[error(
-        "a shutdown of {deadline:?} (ShutdownSettings::deadline, shutdown.within) and {reserve:?} for the rest do not fit into {grace:?} (ShutdownSettings::grace, shutdown.kubernetes_grace); raise that one, or lower the other"
+        "a shutdown of {deadline:?} (ShutdownSettings::deadline, shutdown.within) and a reserve of {reserve:?} for exiting do not fit into the grace period of {grace:?} (ShutdownSettings::grace, shutdown.kubernetes_grace); raise the grace period, or lower the deadline"
     )]
     GraceTooShort {
         /// The time until the process is killed.

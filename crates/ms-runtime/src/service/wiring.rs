@@ -200,7 +200,8 @@ impl Wiring {
     // A full queue drops the emergency: eight wait already, and the first of them ends the process.
     pub(crate) fn emergency(&self, reason: EmergencyReason) {
         if let Err(error) = self.0.emergencies.try_send(reason) {
-            tracing::error!(%error, "an emergency was not passed on: nobody listens, or others wait before it");
+            tracing::error!(%error, "an emergency was dropped: its queue is closed or full of \
+                                     earlier ones");
         }
     }
 }

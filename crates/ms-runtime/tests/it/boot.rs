@@ -417,11 +417,11 @@ fn the_checks_of_the_surroundings_name_what_is_wrong() {
         PreFlightResult::Fail(why) => assert!(why.contains(part), "{why}"),
         other => panic!("{}: {other:?}", check.name()),
     };
-    failed(&PortFree(address), "cannot be listened at");
+    failed(&PortFree(address), "cannot listen on");
     failed(&StateDirectory("/nowhere/at/all".into()), "create it");
     failed(&StateDirectory(link), "symbolic link");
     failed(&StateDirectory(file), "not a directory");
-    failed(&FreeDisk { at_least: u64::MAX, ..FreeDisk::of(directory.path()) }, "make room");
+    failed(&FreeDisk { at_least: u64::MAX, ..FreeDisk::of(directory.path()) }, "free some space");
     failed(&FileDescriptors { at_least: u64::MAX - 1, wanted: u64::MAX }, "ulimit -n");
     drop(taken);
     assert_eq!(PortFree(address).execute(), PreFlightResult::Pass);

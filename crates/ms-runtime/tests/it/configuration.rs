@@ -267,7 +267,7 @@ fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_reported() {
 
         fs::rename(at("one"), at("away")).unwrap();
         let text = world.noted("config_not_watched").await;
-        assert!(text.contains("go unnoticed"), "{text}");
+        assert!(text.contains("are not noticed"), "{text}");
         world.noted(FEATURES_OFF).await;
         assert!(!world.handle.status().watching);
         assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));

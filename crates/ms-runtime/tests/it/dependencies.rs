@@ -78,7 +78,7 @@ fn what_a_provider_keeps_to_itself_is_named() {
         let error = failed.expect_err("there is no pool");
         let text = format!("{error:?}");
         assert!(text.contains("the component shop requires"), "{text}");
-        assert!(text.contains("::Pool, which vault declares and has not given yet"), "{text}");
+        assert!(text.contains("::Pool, which vault declares but has not provided yet"), "{text}");
         assert_eq!(error.code(), 4);
     });
 }

@@ -178,7 +178,7 @@ fn work_in_flight_is_waited_for_and_no_longer_than_its_time() {
         let summary = end.shutdown.expect("reported");
         assert!(summary.report.total < 25 * SECOND, "{:?}", summary.report.total);
         let errors = errors(&summary);
-        assert!(errors.len() == 1 && errors[0].starts_with("1 pieces of work"), "{errors:?}");
+        assert!(errors.len() == 1 && errors[0].starts_with("1 work item(s)"), "{errors:?}");
         drop(permit);
     });
 }

@@ -50,9 +50,9 @@ fn of_type(key: &Key) -> Vec<String> {
     let mut values = match key.what {
         "true or false" => vec!["\"perhaps\"".to_owned()],
         "a whole number" => numbers(),
-        "a text" | "a secret text" => vec![long, "\"a\\u0007b\"".to_owned()],
+        "a string" | "a secret string" => vec![long, "\"a\\u0007b\"".to_owned()],
         "a path" => vec!["\"a\\u0000b\"".to_owned()],
-        "a list of texts" => vec!["\"x\"".to_owned(), "[1]".to_owned()],
+        "a list of strings" => vec!["\"x\"".to_owned(), "[1]".to_owned()],
         what if what.starts_with("a time") => [vec!["60".to_owned()], times()].concat(),
         what if what.starts_with("a size") => [vec!["4096".to_owned()], sizes()].concat(),
         what if what.starts_with("an address") => vec!["\"localhost\"".to_owned()],

@@ -212,7 +212,7 @@ fn a_state_directory_that_cannot_be_used_is_refused() {
     let open = place.file("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
-    refused_with(&state(&open), 6, &["everybody may replace files", "chmod o-w"]);
+    refused_with(&state(&open), 6, &["all users may replace files", "chmod o-w"]);
 
     if rustix::process::geteuid().is_root() {
         let foreign = place.file("foreign");
@@ -291,7 +291,7 @@ fn a_damaged_database_is_refused_and_never_made_anew() {
         [b"no database at all, but long enough to be one".to_vec(), holes, good[..1000].to_vec()]
     {
         fs::write(place.database(), &bad).unwrap();
-        let text = refused_with(&place, 4, &["tasks.db", "restore a copy"]);
+        let text = refused_with(&place, 4, &["tasks.db", "restore a backup"]);
         assert!(!text.contains("bootstrap completed"), "{text}");
         assert!(fs::read(place.database()).unwrap() == bad, "it was touched: {text}");
     }
@@ -365,7 +365,7 @@ fn running_out_of_file_descriptors_pauses_accepting() {
     assert_eq!(first.get("/health/ready").status, 200);
     // The kernel completes them; the server runs out.
     let many: Vec<Http> = (0..120).map(|_| server.http()).collect();
-    server.log.line("no connection can be taken; pausing");
+    server.log.line("cannot accept connections; pausing");
     // No busy loop: each pause is twice the one before.
     server.log.line("pause=160ms");
     id_of(&first.post("/api/v1/tasks", TASK));
@@ -382,7 +382,7 @@ fn probes_have_descriptors_when_connections_have_used_up_theirs() {
     let server = place.start();
     let admin = server.admin();
     let many: Vec<Http> = (0..160).map(|_| server.http()).collect();
-    server.log.line("no connection can be taken; pausing");
+    server.log.line("cannot accept connections; pausing");
     for _ in 0..10 {
         let within = std::time::Duration::from_secs(30);
         let mut probe = Http::to(admin).within(within).expect("a socket");

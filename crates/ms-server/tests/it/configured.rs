@@ -193,7 +193,7 @@ fn a_check_says_whether_the_task_store_is_to_be_had() {
     fails(&report, "in use by another");
     assert_eq!(server.stop(), 0);
     assert_eq!(checked().0, Some(0));
-    for (text, why) in [("some text", "no SQLite database"), ("", "gone or empty")] {
+    for (text, why) in [("some text", "not an SQLite database"), ("", "gone or empty")] {
         std::fs::write(place.database(), text).expect("written");
         fails(&checked().1, why);
         assert_eq!(std::fs::read_to_string(place.database()).expect("there"), text);

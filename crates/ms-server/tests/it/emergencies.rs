@@ -46,7 +46,11 @@ fn as_many_critical_errors_as_configured_end_the_process_with_102() {
 fn a_process_that_uses_more_memory_than_it_may_ends_with_103() {
     let place = Place::new().set("emergency.memory_limit=1MiB");
     let mut server = place.launch();
-    ends_with(&mut server, 103, "MiB of memory are in use at 3 looks in a row, 1 MiB are granted");
+    ends_with(
+        &mut server,
+        103,
+        "MiB of memory are in use at 3 checks in a row, the limit is 1 MiB",
+    );
     let text = server.log.text();
     assert!(text.contains("emergency.memory_limit"), "{text}");
 }
@@ -63,7 +67,7 @@ fn a_crash_report_that_cannot_be_written_is_reported_and_changes_no_exit_code() 
     let place = place.set(&format!("emergency.crash_dir={}", reports.display()));
     let mut server = place.launch();
     ends_with(&mut server, 103, "resource exhaustion: ");
-    let line = server.log.line("no crash report");
+    let line = server.log.line("the crash report could not be written");
     assert!(line.contains(&format!("the crash report {}/crash-", reports.display())), "{line}");
     assert!(line.contains("was not written") && line.contains("cause="), "{line}");
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing is written through a link");
@@ -91,9 +95,9 @@ fn a_file_of_secrets_that_others_may_write_ends_the_process_with_104() {
     fs::set_permissions(&token, PermissionsExt::from_mode(0o646)).unwrap();
     until("the warning", || {
         let report = Http::try_get(admin, "/health/ready").ok()?.body;
-        report.contains("or the server ends (exit code 104) at the next look").then_some(())
+        report.contains("or the server ends (exit code 104) at the next check").then_some(())
     });
-    ends_with(&mut server, 104, "users other than its owner may write to the token file in force");
+    ends_with(&mut server, 104, "users other than its owner may write to the token file in use");
     fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).unwrap();
     assert_eq!(place.start().stop(), 0);
 }

@@ -96,7 +96,7 @@ fn reports(server: &Server, words: &str) {
         report.contains("lost while it was open").then_some(report)
     });
     assert!(report.contains(words) && report.contains("not finished"), "{report}");
-    let line = server.log.line("takes nothing any more");
+    let line = server.log.line("no longer accepts requests");
     assert!(line.contains(words) && line.contains("not finished"), "{line}");
     until("not ready", || (server.get("/health/ready").status == 503).then_some(()));
     assert_eq!(server.get("/health/live").status, 200, "no restart would mend it");
@@ -119,7 +119,7 @@ type Harm = (&'static str, &'static str, fn(&Path));
 
 const HARM: [Harm; 3] = [
     ("removed", "removed or renamed", |db| fs::remove_file(db).unwrap()),
-    ("cut", "cut from", |db| {
+    ("cut", "truncated from", |db| {
         fs::File::options().write(true).open(db).unwrap().set_len(8_192).unwrap();
     }),
     ("written over", "something else", |db| {

@@ -46,11 +46,13 @@ type Harm = (&'static str, &'static str, fn(&Path));
 const HARM: [Harm; 9] = [
     ("removed", "removed or renamed", |db| fs::remove_file(db).unwrap()),
     ("renamed", "removed or renamed", |db| fs::rename(db, db.with_extension("x")).unwrap()),
-    ("replaced", "another file", |db| {
+    ("replaced", "another one", |db| {
         fs::copy(db, db.with_extension("x")).unwrap();
         fs::rename(db.with_extension("x"), db).unwrap();
     }),
-    ("cut", "cut", |db| fs::File::options().write(true).open(db).unwrap().set_len(4_096).unwrap()),
+    ("cut", "truncated", |db| {
+        fs::File::options().write(true).open(db).unwrap().set_len(4_096).unwrap()
+    }),
     ("written over", "something else", |db| {
         let bytes = vec![b'x'; usize::try_from(fs::metadata(db).unwrap().len()).unwrap()];
         let mut file = fs::File::options().write(true).open(db).unwrap();

@@ -339,7 +339,7 @@ fn t13_a_log_that_was_lost_while_nobody_had_the_store_is_found_out() {
             harming(&place.join("tasks.db-wal"));
             let before = fs::read(place.join("tasks.db")).unwrap();
             let text = refusal(&node, at(&place)).await;
-            assert!(text.contains("what was written to it last is missing"), "{harm}: {text}");
+            assert!(text.contains("the last writes to it are missing"), "{harm}: {text}");
             assert!(fs::read(place.join("tasks.db")).unwrap() == before, "{harm}: touched");
             // On purpose.
             fs::remove_file(place.join("tasks.db.lock")).unwrap();

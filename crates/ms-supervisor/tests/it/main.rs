@@ -2,8 +2,11 @@
 
 #![allow(unreachable_pub, reason = "what modules share is `pub`")]
 
+mod administration;
 mod common;
+mod dynamic;
 mod foresight;
+mod heartbeats;
 mod kernel_rules;
 mod lasting;
 mod leftovers;
@@ -15,6 +18,8 @@ mod otp_restart;
 mod otp_start;
 mod otp_stop;
 mod restarting;
+mod significant;
 mod stopping;
 mod tree;
 mod walk;
+mod wedged;

@@ -180,7 +180,7 @@ fn heartbeats_for_all_below_are_refused_when_they_find_nobody_or_everybody_hung(
             let error = tree.check().expect_err("refused");
             // The cause is the error's source, and not in its own text: it was printed twice.
             let chain = ErrorChain::from_error(&error).to_string();
-            assert!(chain.contains("bad heartbeat"), "{chain}");
+            assert!(chain.contains("invalid heartbeat"), "{chain}");
         }
     }
 }

@@ -34,7 +34,7 @@ use crate::outside::OutsideService;
 pub enum ServerError {
     /// Its program is not installed.
     #[error(
-        "`{program}` is neither on PATH nor where Debian has it; install it: apt-get install {package}"
+        "`{program}` is neither on PATH nor in Debian's usual directory; install it: apt-get install {package}"
     )]
     Missing {
         /// The program.
@@ -43,7 +43,7 @@ pub enum ServerError {
         package: &'static str,
     },
     /// The operating system refused something.
-    #[error("`{program}` cannot be run: look at the cause")]
+    #[error("`{program}` cannot be run")]
     System {
         /// The program.
         program: &'static str,

@@ -69,7 +69,7 @@ impl ConnectionService for HttpService {
 
     /// The process is out of descriptors or memory, and trying again at once would spin.
     fn paused(&self, error: &io::Error, pause: Duration) {
-        tracing::warn!(%error, ?pause, "no connection can be taken; pausing");
+        tracing::warn!(%error, ?pause, "cannot accept connections; pausing");
         metrics::counter!("ms_framework_http_accept_errors_total").increment(1);
     }
 

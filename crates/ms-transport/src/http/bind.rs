@@ -125,7 +125,7 @@ impl Token {
             Err(error) => return refuse("it cannot be read", Some(error)),
         };
         if !about.is_file() {
-            return refuse("it is no regular file", None);
+            return refuse("it is not a regular file", None);
         }
         let facts = FileFacts { mode: about.mode(), uid: about.uid(), gid: about.gid() };
         if let Err(exposed) = facts.check(&this_process()) {

@@ -106,7 +106,7 @@ async fn arrive(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
             Err(Problem::new(&MALFORMED, format!("the body ended early: {error}")).closing())
         }
         Err(_) => {
-            let detail = format!("the body was not there within {:?}", limits.body_within);
+            let detail = format!("the body did not arrive within {:?}", limits.body_within);
             Err(Problem::new(&SLOW_BODY, detail).closing())
         }
     }
@@ -120,13 +120,16 @@ fn unpack(packed: &[u8], limits: &HttpLimits) -> Result<Bytes, Problem> {
     match read {
         Ok(_) if plain.len() > limits.body_bytes => Err(too_large(limits)),
         Ok(_) => Ok(plain.into()),
-        Err(error) => Err(Problem::new(&MALFORMED, format!("the body is no gzip: {error}"))),
+        Err(error) => Err(Problem::new(&MALFORMED, format!("the body is not valid gzip: {error}"))),
     }
 }
 
 fn too_large(limits: &HttpLimits) -> Problem {
-    Problem::new(&TOO_LARGE, format!("a body may have {} bytes, unpacked too", limits.body_bytes))
-        .closing()
+    Problem::new(
+        &TOO_LARGE,
+        format!("a body may have at most {} bytes, also after decompression", limits.body_bytes),
+    )
+    .closing()
 }
 
 #[cfg(test)]

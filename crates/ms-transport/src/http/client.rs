@@ -50,7 +50,7 @@ pub struct Incoming {
 #[non_exhaustive]
 pub enum ClientError {
     /// The call itself is wrong; nothing was sent.
-    #[error("{what} is not what HTTP takes: {why}")]
+    #[error("{what} is not valid in HTTP: {why}")]
     Malformed {
         /// Which part of the call.
         what: String,
@@ -58,7 +58,7 @@ pub enum ClientError {
         why: String,
     },
     /// There is no connection, or it broke.
-    #[error("no answer from {host}; see whether it runs and can be reached")]
+    #[error("no answer from {host}; check that it is running and reachable")]
     Unreachable {
         /// The host.
         host: String,
@@ -67,7 +67,7 @@ pub enum ClientError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The answer is over its bound.
-    #[error("the answer of {host} has more than {limit} bytes; ask for less at a time")]
+    #[error("the answer of {host} is larger than {limit} bytes; request less at a time")]
     TooLarge {
         /// The host.
         host: String,
@@ -176,12 +176,13 @@ fn request(call: &Outgoing) -> Result<Request<Full<Bytes>>, ClientError> {
     for (name, value) in &call.headers {
         let what = format!("headers.{name}");
         let name: HeaderName =
-            name.parse().map_err(|_| malformed(&what, "is no name of a header".to_owned()))?;
+            name.parse().map_err(|_| malformed(&what, "is not the name of a header".to_owned()))?;
         if OWN.contains(&name.as_str()) {
-            return Err(malformed(&what, "is said by the client itself".to_owned()));
+            return Err(malformed(&what, "is set by the client itself".to_owned()));
         }
-        let value = HeaderValue::from_str(value)
-            .map_err(|_| malformed(&what, "has what no header may have".to_owned()))?;
+        let value = HeaderValue::from_str(value).map_err(|_| {
+            malformed(&what, "has characters that no header may contain".to_owned())
+        })?;
         request.headers_mut().insert(name, value);
     }
     Ok(request)

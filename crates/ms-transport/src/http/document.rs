@@ -32,8 +32,8 @@ enum On {
 
 const COMMON: [Common; 12] = [
     Common { status: "400", why: "not well-formed, or a value out of its bounds", on: On::All },
-    Common { status: "401", why: "no or a wrong token", on: On::Work },
-    Common { status: "403", why: "the request comes from a foreign page", on: On::Work },
+    Common { status: "401", why: "the token is missing or wrong", on: On::Work },
+    Common { status: "403", why: "the request comes from another origin", on: On::Work },
     Common { status: "408", why: "the body did not arrive in time", on: On::Body },
     Common { status: "413", why: "the body is over its limit", on: On::Body },
     Common { status: "415", why: "not JSON in UTF-8, plain or gzip", on: On::Body },

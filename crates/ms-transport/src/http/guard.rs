@@ -102,7 +102,7 @@ async fn admit(shared: &Shared, mut request: Request, next: Next, route: &str) -
     };
     // Refused at once: a caller in a queue may have given up before its turn comes.
     let Ok(_room) = shared.room.try_acquire() else {
-        return Problem::new(&OVERLOADED, "as many requests as this node takes are in progress")
+        return Problem::new(&OVERLOADED, "the node's limit of requests in progress is reached")
             .retry_after(COME_AGAIN)
             .into_response();
     };
@@ -138,7 +138,7 @@ fn known(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem>
         Access::Token(token) => match text(header::AUTHORIZATION).and_then(bearer) {
             // No look at the origin: a browser sends cookies by itself, but never a bearer token.
             Some(given) if token.admits(given) => Ok(()),
-            _ => Err(Problem::new(&UNAUTHENTICATED, "no or a wrong token was shown")),
+            _ => Err(Problem::new(&UNAUTHENTICATED, "the token is missing or wrong")),
         },
         // Without a token, a web page that is open on this machine must not get in: neither by its
         // own origin, nor by a name of its own that resolves to loopback.

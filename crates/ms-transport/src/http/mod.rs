@@ -148,10 +148,10 @@ fn health_routes() -> OpenApiRouter<Routes> {
 fn finish(router: Router, shared: &Arc<Shared>) -> Router {
     router
         .fallback(async |OriginalUri(uri): OriginalUri| {
-            Problem::new(&NO_SUCH_PATH, format!("nothing is at {}", uri.path()))
+            Problem::new(&NO_SUCH_PATH, format!("there is nothing at {}", uri.path()))
         })
         .method_not_allowed_fallback(async |method: Method| {
-            Problem::new(&METHOD, format!("{method} is not taken here"))
+            Problem::new(&METHOD, format!("{method} is not allowed here"))
         })
         // The guard outermost, so that a panic and an unknown path are counted and have an id, too.
         .layer(CatchPanicLayer::custom(panicked))

@@ -38,7 +38,7 @@ pub(super) async fn call(
     let answer = asker.ask_named(&name, fields).await?;
     let mut body = Vec::new();
     answer.write(&mut body).map_err(|error| {
-        tracing::error!(%error, name, "an answer is no JSON");
+        tracing::error!(%error, name, "an answer cannot be written as JSON");
         Problem::new(&INTERNAL, "the answer cannot be written")
     })?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())

@@ -135,7 +135,7 @@ pub enum BudgetError {
         known: String,
     },
     /// The actor that owns the accounts was not started, or has ended for good.
-    #[error("the budgets do not run; give `Budgets::child` to a supervisor")]
+    #[error("the budgets are not running; give `Budgets::child` to a supervisor")]
     NotStarted,
     /// The actor that owns the accounts does not answer.
     #[error("the budgets do not answer; look at their actor in the tree")]

@@ -39,7 +39,9 @@ pub enum TaskRefusal {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The task has not ended in time; it goes on.
-    #[error("task {id} has not ended within {within:?}; it goes on, look again later")]
+    #[error(
+        "task {id} has not ended within {within:?}; it is still in progress, check again later"
+    )]
     NotYet {
         /// The id of the task.
         id: TaskId,

@@ -131,7 +131,10 @@ impl Actor for Dispatcher {
         ctx.wait(take_back.into_actor(self).map(|taken, this, ctx| match taken {
             Ok(taken) => {
                 if taken > 0 {
-                    tracing::info!(taken, "tasks of an earlier life were taken back");
+                    tracing::info!(
+                        taken,
+                        "tasks claimed by an earlier run of this node were requeued"
+                    );
                 }
                 this.sweep(ctx);
                 this.claim(ctx);

@@ -130,7 +130,7 @@ impl Dispatcher {
         }
         ctx.run_later(HAND_BACK_WITHIN, |this, ctx| {
             let left = this.running.len() + this.reports;
-            tracing::warn!(left, "tasks in hand are taken back at the next start");
+            tracing::warn!(left, "tasks in progress will be requeued at the next start");
             this.running.clear();
             this.reports = 0;
             this.gave_up = true;

@@ -42,7 +42,9 @@ pub enum TasksError {
     #[error(transparent)]
     Id(#[from] IdError),
     /// The same kind twice.
-    #[error("the kind of agent {0} is declared twice; give one pool the number of agents of both")]
+    #[error(
+        "the kind of agent {0} is declared twice; declare one pool with as many agents as both"
+    )]
     KindTwice(AgentKind),
     /// The same queue twice.
     #[error("the queue {0} is declared twice; keep one of them")]

@@ -163,7 +163,7 @@ fn rollback_text(rollback: &RollbackReport) -> String {
 #[non_exhaustive]
 pub enum ShutdownError {
     /// Work was still in flight when the time was over.
-    #[error("{left} pieces of work were still in flight after {within:?}")]
+    #[error("{left} work item(s) still in flight after {within:?}")]
     Drain {
         /// How many.
         left: usize,
@@ -253,7 +253,7 @@ mod tests {
         let path = ActorPath::root(&ChildId::new("root").expect("valid"));
         let within = Duration::from_secs(1);
         let failure = AskFailure::TimedOut { path: path.clone(), within };
-        let text = "/root did not answer within 1s; it may still be at work on it";
+        let text = "/root did not answer within 1s; it may still handle the message";
         assert_eq!(chain(&ShutdownError::Unanswered(failure.clone())), text);
         let error = ShutdownError::from(SupervisorError::NoAnswer { path, failure });
         let before = "its supervisor did not stop it: the supervisor /root did not answer";

@@ -29,7 +29,7 @@ impl Handler<Reload> for LifecycleActor {
 
     fn handle(&mut self, _: Reload, ctx: &mut Self::Context) {
         if self.args.wiring.stage() != ServiceStage::Running {
-            tracing::warn!("a reload was ordered, but the service does not run");
+            tracing::warn!("a reload was requested, but the service is not running");
             return;
         }
         tracing::info!("reloading");
@@ -51,7 +51,7 @@ async fn reload_all(args: Arc<LifecycleArgs>) -> Vec<(ComponentId, Answer)> {
     for member in &args.members {
         let answer = match &handles {
             Some(handles) => reload(&args, handles, member).await,
-            None => Some(Err("the tree is not up".into())),
+            None => Some(Err("the supervision tree is not running".into())),
         };
         answers.push((member.id.clone(), answer));
     }

@@ -166,7 +166,7 @@ impl LifecycleActor {
         if let Some(report) = &report {
             for (handler, outcome) in &report.handlers {
                 if !matches!(outcome, CleanupOutcome::Success(_)) {
-                    tracing::error!(handler, ?outcome, "not cleaned up");
+                    tracing::error!(handler, ?outcome, "a cleanup handler did not succeed");
                 }
             }
         }
@@ -273,7 +273,8 @@ async fn persist(
         if !snapshots.is_empty() {
             tracing::warn!(
                 snapshots = snapshots.len(),
-                "components handed over state, but there is no store: it is lost"
+                "components handed over state, but no snapshot store is configured: the state is \
+                 lost"
             );
         }
         return Vec::new();

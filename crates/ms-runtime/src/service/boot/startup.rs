@@ -93,7 +93,7 @@ impl LifecycleActor {
     fn launch(&mut self, ctx: &mut Ctx, id: ComponentId) {
         let (Some(components), Some(member)) = (self.components(), self.member(&id).cloned())
         else {
-            let cause = Cause::NoAnswer("the tree is not up".to_owned());
+            let cause = Cause::NoAnswer("the supervision tree is not running".to_owned());
             return self.feed_boot(ctx, BootEvent::Failed(id, cause));
         };
         if member.is_tree {
@@ -142,7 +142,7 @@ impl LifecycleActor {
     fn arm(&self) {
         let Some(handles) = self.args.wiring.handles() else { return };
         if handles.health.arm.try_tell(Arm).is_err() {
-            tracing::error!("the actor health did not take the order to begin its checks");
+            tracing::error!("the health actor could not be told to begin its checks");
         }
     }
 

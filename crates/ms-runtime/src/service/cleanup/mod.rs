@@ -76,7 +76,7 @@ pub enum CleanupError {
     #[error("it panicked: {0}")]
     Panicked(String),
     /// The time of all handlers was over before its turn.
-    #[error("the time of all handlers was over before its turn")]
+    #[error("the time limit for all cleanup handlers had passed before it could run")]
     NoTime,
 }
 

@@ -81,7 +81,7 @@ pub enum DependencyError {
     },
     /// It was requested or given without being declared.
     #[error(
-        "the component {component} uses {what} and does not declare it; add {declare} to its spec"
+        "the component {component} uses {what} but does not declare it; add {declare} to its spec"
     )]
     Undeclared {
         /// Who.
@@ -93,7 +93,7 @@ pub enum DependencyError {
     },
     /// Its provider has not given a value.
     #[error(
-        "the component {component} requires {wanted}, which {provider} declares and has not given yet; have {provider} call `provide` in its init or start, and ask for it no sooner than in your own"
+        "the component {component} requires {wanted}, which {provider} declares but has not provided yet; have {provider} call `provide` in its init or start, and request it in your own init or start"
     )]
     NotGiven {
         /// Who requires it.

@@ -99,10 +99,15 @@ impl Agent for ComponentHost {
         let component = self.context.id().clone();
         match self.stop().await {
             Ok(None) => {}
-            Ok(Some(_)) => tracing::warn!(%component, "stopped outside a shutdown: state not kept"),
+            Ok(Some(_)) => {
+                tracing::warn!(
+                    %component,
+                    "a component stopped outside a shutdown: its state was not saved"
+                );
+            }
             Err(error) => {
                 let error = ErrorChain::from_error(&*error);
-                tracing::error!(%component, %error, "did not stop in order");
+                tracing::error!(%component, %error, "a component did not stop in an orderly way");
             }
         }
     }

@@ -141,7 +141,8 @@ impl<C: Settings> ConfigActor<C> {
         self.unwatched = true;
         let dir = self.handle.loader().dir().display();
         let text = format!(
-            "changes in {dir} go unnoticed: {why}; put the directory back, it is looked for by itself"
+            "changes in {dir} are not noticed: {why}; put the directory back, and watching \
+             resumes by itself"
         );
         note(ctx, "config_not_watched", text);
         publish(ctx, FEATURES_OFF, FEATURE.to_owned());
@@ -216,7 +217,7 @@ impl<C: Settings> ConfigActor<C> {
             published.status.reload_failed += 1;
             published.status.last_failure.clone_from(&problems);
         });
-        let text = format!("the last good configuration stays; {}", problems.join("; "));
+        let text = format!("keeping the last good configuration; {}", problems.join("; "));
         note(ctx, "config_reload_failed", text);
         Reloaded::Failed(problems)
     }

@@ -56,7 +56,7 @@ fn outcome(read: Reloaded) -> Result<ReloadOutcome, ComponentFailure> {
             Ok(ReloadOutcome::Changed(texts.join("; ")))
         }
         Reloaded::Failed(problems) => {
-            Err(format!("the last good configuration stays; {}", problems.join("; ")).into())
+            Err(format!("keeping the last good configuration; {}", problems.join("; ")).into())
         }
     }
 }

@@ -38,7 +38,7 @@ impl MemoryWatch {
         (self.over == LOOKS).then(|| {
             let mib = |bytes: u64| bytes >> 20;
             format!(
-                "{} MiB of memory are in use at {LOOKS} looks in a row, {} MiB are granted \
+                "{} MiB of memory are in use at {LOOKS} checks in a row, the limit is {} MiB \
                  (emergency.memory_limit)",
                 mib(used),
                 mib(limit)
@@ -70,7 +70,7 @@ mod tests {
         };
         assert_eq!([11, 11, 10, 11, 11].map(&mut look), [const { None }; 5]);
         let why = look(12).expect("the third in a row");
-        assert!(why.starts_with("12 MiB") && why.contains("10 MiB are granted"), "{why}");
+        assert!(why.starts_with("12 MiB") && why.contains("the limit is 10 MiB"), "{why}");
         assert_eq!(look(13), None, "said once");
     }
 

@@ -103,7 +103,7 @@ pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) ->
         })
     };
     if let Err(error) = started {
-        return nothing(&format!("no thread for it: {error}"));
+        return nothing(&format!("cannot start a thread for it: {error}"));
     }
     let done = received.recv_timeout(until.saturating_duration_since(Instant::now()));
     done.unwrap_or_else(|_| nothing("the time was over"))
@@ -115,8 +115,8 @@ fn tell_report(summary: EmergencySummary) -> EmergencySummary {
     match &summary.report {
         Some(Ok(path)) => tracing::error!(path = %path.display(), "crash report written"),
         Some(Err(error)) => match error.source() {
-            Some(cause) => tracing::error!(%error, %cause, "no crash report"),
-            None => tracing::error!(%error, "no crash report"),
+            Some(cause) => tracing::error!(%error, %cause, "the crash report could not be written"),
+            None => tracing::error!(%error, "the crash report could not be written"),
         },
         None => {}
     }
@@ -168,7 +168,7 @@ fn work(
     for (name, outcome) in &cleanup {
         match outcome {
             CleanupOutcome::Success(_) => tracing::info!(handler = name, ?outcome, "cleanup"),
-            _ => tracing::error!(handler = name, ?outcome, "not cleaned up"),
+            _ => tracing::error!(handler = name, ?outcome, "a cleanup handler did not succeed"),
         }
     }
     let open = node.map(|node| node.resources().list()).unwrap_or_default();
@@ -204,7 +204,7 @@ fn clean_up(plan: &Plan, results: &Sender<Said>, until: Instant) {
         });
     };
     if let Err(error) = thread::Builder::new().name("ms-emergency".to_owned()).spawn(run) {
-        tracing::error!(%error, "no thread for the cleanup");
+        tracing::error!(%error, "cannot start a thread for the cleanup");
     }
 }
 
@@ -212,7 +212,7 @@ fn on_a_thread(results: &Sender<Said>, code: impl FnOnce() -> Said + Send + 'sta
     let results = results.clone();
     let run = move || drop(results.send(code()));
     if let Err(error) = thread::Builder::new().name("ms-emergency".to_owned()).spawn(run) {
-        tracing::error!(%error, "no thread for an emergency procedure");
+        tracing::error!(%error, "cannot start a thread for an emergency procedure");
     }
 }
 

@@ -78,7 +78,7 @@ impl HealthActor {
             if let Err(error) = state.add(check.id.as_str(), check.criticality) {
                 // Cannot happen: the plan of the boot has no duplicates, and no more components
                 // than fit.
-                tracing::error!(%error, "the health of a component is not watched");
+                tracing::error!(%error, "the health of a component cannot be watched");
             }
         }
         Self {

@@ -11,7 +11,7 @@ const TELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// The health of the service is not known: answer with 503.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the health of the service is not known: {why}")]
+#[error("the health of the service is unknown: {why}")]
 pub struct HealthUnavailable {
     /// Why.
     pub why: String,
@@ -63,7 +63,8 @@ impl HealthRef {
     /// # Errors
     /// The health is not known: count that as not ready.
     pub async fn ready(&self) -> Result<Readiness, HealthUnavailable> {
-        let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up"))?;
+        let handles =
+            self.0.handles().ok_or_else(|| unavailable("the supervision tree is not running"))?;
         let answer = handles.health.readiness.ask(GetHealth, TELL_WITHIN).await;
         answer.map_err(|error| unavailable(&error.to_string()))
     }
@@ -73,7 +74,8 @@ impl HealthRef {
     /// # Errors
     /// The health is not known.
     pub async fn check(&self, within: Duration) -> Result<SystemHealthReport, HealthUnavailable> {
-        let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up"))?;
+        let handles =
+            self.0.handles().ok_or_else(|| unavailable("the supervision tree is not running"))?;
         let answer = handles.health.checks.ask(RunChecks, within).await;
         answer.map_err(|error| unavailable(&error.to_string()))
     }

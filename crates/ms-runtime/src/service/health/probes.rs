@@ -71,7 +71,7 @@ impl HealthActor {
         ctx.node().publish(EventKind::Noted {
             path: ctx.path().clone(),
             topic: STARTUP_OVERDUE.to_owned(),
-            text: format!("not started after {} looks", self.overdue),
+            text: format!("not started after {} checks", self.overdue),
         });
     }
 
@@ -161,7 +161,11 @@ impl HealthActor {
                     "a readiness check passes again"
                 );
             }
-            Some(ProbeChange::Fails) => tracing::error!(?failures, ?closed, "not ready any more"),
+            Some(ProbeChange::Fails) => tracing::error!(
+                ?failures,
+                ?closed,
+                "no longer ready: a readiness check fails or the service is closed"
+            ),
             None => {}
         }
     }

@@ -25,7 +25,7 @@ pub trait InteractionObserver: Send + Sync + 'static {
 
 /// The metrics are not known: the service is not up, or the actor `integration` does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the metrics of the interactions are not known: {why}; ask again")]
+#[error("the interaction metrics are unavailable: {why}; try again")]
 pub struct InteractionsUnavailable {
     /// Why.
     pub why: String,
@@ -47,7 +47,10 @@ impl InteractionsRef {
     /// The metrics are not known.
     pub async fn metrics(&self) -> Result<InteractionMetrics, InteractionsUnavailable> {
         let unavailable = |why: String| InteractionsUnavailable { why };
-        let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up".into()))?;
+        let handles = self
+            .0
+            .handles()
+            .ok_or_else(|| unavailable("the supervision tree is not running".into()))?;
         let answer = handles.interactions.metrics.ask(GetInteractionMetrics, TELL_WITHIN).await;
         answer.map_err(|error| unavailable(error.to_string()))
     }

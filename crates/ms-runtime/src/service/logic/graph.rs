@@ -41,7 +41,7 @@ pub enum GraphError {
         then: ComponentId,
     },
     /// A component needs one of a later phase.
-    #[error("{component} starts in phase {} and needs {dependency}, which starts in phase {} only; move one of them", .phase.number(), .later.number())]
+    #[error("{component} starts in phase {} and needs {dependency}, which starts only in phase {}; move one of them", .phase.number(), .later.number())]
     LaterPhase {
         /// Who needs it.
         component: ComponentId,
@@ -61,7 +61,9 @@ pub enum GraphError {
         phase: Phase,
     },
     /// More than [`MAX_COMPONENTS`].
-    #[error("{0} components are more than 1024; put some of them into one tree")]
+    #[error(
+        "{0} components exceed the limit of 1024; combine some of them into one supervision tree"
+    )]
     TooMany(usize),
 }
 

@@ -85,7 +85,7 @@ impl StateDirectory {
         }
         // With the sticky bit, as in /tmp, others cannot replace the files of this user.
         if facts.mode() & 0o002 != 0 && facts.mode() & 0o1000 == 0 {
-            return Err(format!("everybody may replace files in {path}; chmod o-w it"));
+            return Err(format!("all users may replace files in {path}; run `chmod o-w` on it"));
         }
         // By trying: mode bits say nothing about a read-only mount, a quota or a security module.
         let probe = self.0.join(format!(".preflight-{}", std::process::id()));
@@ -142,7 +142,7 @@ impl PreFlightCheck for FreeDisk {
         };
         let text = |need: u64| {
             format!(
-                "{} KiB free at {path} are fewer than {} KiB; make room",
+                "{} KiB are free at {path}, but {} KiB are needed; free some space",
                 free >> 10,
                 need >> 10
             )
@@ -173,7 +173,9 @@ impl ClockSane {
         if (Self::NOT_BEFORE..Self::NOT_AFTER).contains(&seconds) {
             return Pass;
         }
-        Fail(format!("the clock says {seconds} s since 1970, which cannot be; set the clock"))
+        Fail(format!(
+            "the system clock says {seconds} s since 1970, which cannot be right; set the clock"
+        ))
     }
 }
 
@@ -200,7 +202,8 @@ impl PreFlightCheck for PortFree {
         match TcpListener::bind(self.0) {
             Ok(_) => Pass,
             Err(error) => Fail(format!(
-                "{} cannot be listened at: {error}; stop who uses it (ss -ltnp), or configure another",
+                "cannot listen on {}: {error}; stop the process that uses it (ss -ltnp), or \
+                 configure another address",
                 self.0
             )),
         }

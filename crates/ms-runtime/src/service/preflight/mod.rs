@@ -134,7 +134,7 @@ fn run_all(checks: &[Arc<dyn PreFlightCheck>], within: Duration) -> PreFlightRep
         // others from their results.
         let started = thread::Builder::new().name("ms-preflight".to_owned()).spawn(look);
         if let Err(error) = started {
-            let result = PreFlightResult::Fail(format!("no thread to run it: {error}"));
+            let result = PreFlightResult::Fail(format!("cannot start a thread for it: {error}"));
             outcomes[at] =
                 Some(CheckOutcome { name: checks[at].name(), result, took: Duration::ZERO });
         }

@@ -9,7 +9,7 @@
     reason = "tests"
 )]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -305,4 +305,24 @@ pub fn node_at<'a>(tree: &'a TreeNode, at: &str) -> &'a TreeNode {
     tree.walk()
         .find(|node| node.status.path.as_str() == at)
         .unwrap_or_else(|| panic!("{at} is not in the tree"))
+}
+
+/// An unchanged actix actor.
+pub struct Legacy;
+
+impl actix::Actor for Legacy {
+    type Context = actix::Context<Self>;
+}
+
+/// Returns a child whose starts fail as often as the counter says.
+pub fn flaky(name: &str, failures: &Arc<AtomicU32>) -> ChildSpec {
+    let failures = Arc::clone(failures);
+    ChildSpec::try_actor(name, move |_| {
+        let left = failures.load(Ordering::SeqCst);
+        if left > 0 {
+            failures.store(left - 1, Ordering::SeqCst);
+            return Err(StartError::Failed(ExitReason::failed("not yet")));
+        }
+        Ok(Legacy)
+    })
 }

@@ -19,10 +19,10 @@ const MAX_NAMED: usize = 8;
 #[non_exhaustive]
 pub enum HealthError {
     /// A check of this name exists already.
-    #[error("there is a health check named {0:?} already; give one of them another name")]
+    #[error("a health check named {0:?} exists already; give one of them another name")]
     Duplicate(String),
     /// There are too many.
-    #[error("there are 1024 health checks already; let one check look at several things")]
+    #[error("the limit of 1024 health checks is reached; combine some of them into one")]
     TooMany,
 }
 
