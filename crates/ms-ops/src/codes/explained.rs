@@ -140,8 +140,8 @@ What to do: `msctl tasks ls` shows the ids there are, `--state dead` the dead le
     /// A task, or a request about one, is refused.
     TASK_REFUSED = "MS0025", Refused, "the task was refused",
 "The task store works and did not do what was asked of this task: the task is in a state
-that does not allow it (what has ended cannot be cancelled; only what failed or is dead can
-be tried again), its queue is full, its idempotency key belongs to another request, or no
+that does not allow it (what is completed, failed or dead cannot be cancelled, what is
+cancelled stays so; only what failed or is dead can be tried again), its queue is full, its idempotency key belongs to another request, or no
 agent of this node takes its kind. Nothing was changed.
 
 What to do: read the message; `msctl tasks show ID` shows the state a task is in.";
@@ -203,7 +203,9 @@ What to do: try again in a moment. `msctl ps` shows which actors are behind.";
     CONFLICT = "MS0034", Refused, "not the incarnation or the request that was meant",
 "The request says what it is aimed at, and the node has something else there: another
 incarnation of the actor lives than the one that was meant, or the request id is that of
-another request, which the node remembers for ten minutes. Nothing was carried out.
+another request of the same caller. The node remembers an id for ten minutes, or until 4,096
+newer ones have come. Over HTTP a caller is an address: those behind one proxy share their
+ids. Nothing was carried out.
 
 What to do: `msctl inspect PATH` shows the incarnation that lives now. Give each request an
 id of its own, such as a UUID, and repeat one only with all its fields as they were.";
@@ -212,6 +214,15 @@ id of its own, such as a UUID, and repeat one only with all its fields as they w
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A text for users states the bounds that hold.
+    #[test]
+    fn a_conflict_says_how_long_ids_are_known() {
+        let bound = crate::desk::MOST_REQUEST_IDS.to_string();
+        let bound = format!("{},{}", &bound[..bound.len() - 3], &bound[bound.len() - 3..]);
+        assert_eq!(crate::desk::REQUEST_IDS_FOR.as_secs(), 10 * 60);
+        assert!(CONFLICT.text.contains(&bound) && CONFLICT.text.contains("ten minutes"), "{bound}");
+    }
 
     #[test]
     fn codes_are_unique_found_and_explained() {
