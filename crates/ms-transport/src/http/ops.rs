@@ -142,7 +142,8 @@ mod tests {
         let watched = watched.rows().filter(|row| row.kind == OpKind::Watch).map(|row| row.name);
         let mut watched: Vec<_> = watched.collect();
         let mut named = STREAMS.map(|(operation, _)| operation);
-        (watched.sort_unstable(), named.sort_unstable());
+        watched.sort_unstable();
+        named.sort_unstable();
         assert_eq!(watched, named);
     }
 
