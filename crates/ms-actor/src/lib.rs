@@ -56,7 +56,9 @@ pub use log_limit::LogLimit;
 pub use mail::spec::{MailboxSpec, Overflow, WhileDown};
 pub use node::config::NodeConfig;
 pub use node::dead_letters::{DeadLetter, DeadLetters};
-pub use node::event_log::{Entry, EventLog, EventReader, EventSource, NodeEvents, ReadFrom};
+pub use node::event_log::{
+    Entry, EventLog, EventPort, EventReader, EventSource, NodeEvents, ReadFrom,
+};
 pub use node::handle::{Node, unix_ms};
 pub use node::resources::{OpenResource, Resources};
 pub use refs::any::AnyRef;

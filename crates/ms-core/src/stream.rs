@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitReason;
-use crate::task::{TaskChange, TaskId, TaskTransition};
+use crate::task::{TaskChange, TaskId, TaskNews, TaskSteering, TaskTransition};
 use crate::view::{EventKind, Numbered};
 
 /// One item of a stream of events, with its number in the log it is from.
@@ -28,6 +28,10 @@ pub enum StreamKind {
     },
     /// A durable task has moved on.
     Task(TaskTransition),
+    /// A verb about tasks was carried out or refused. It is written as a steering of an actor is,
+    /// with `task` beside it.
+    #[serde(rename = "steered")]
+    TaskSteered(TaskSteering),
     /// Events about tasks were left out because a reader was too slow or came too late.
     TaskGap {
         /// How many, as far as it is known.
@@ -64,7 +68,7 @@ impl StreamKind {
     /// Returns whether it is about tasks: its number is then one of their log.
     #[must_use]
     pub const fn is_about_tasks(&self) -> bool {
-        matches!(self, Self::Task(_) | Self::TaskGap { .. })
+        matches!(self, Self::Task(_) | Self::TaskSteered(_) | Self::TaskGap { .. })
     }
 
     /// Returns the exit reason, for an event about an end.
@@ -77,6 +81,15 @@ impl StreamKind {
     }
 }
 
+impl From<TaskNews> for StreamKind {
+    fn from(news: TaskNews) -> Self {
+        match news {
+            TaskNews::Moved(transition) => Self::Task(transition),
+            TaskNews::Steered(steering) => Self::TaskSteered(steering),
+        }
+    }
+}
+
 /// The logs whose events a reader gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,7 +97,7 @@ pub enum About {
     /// Actors, supervisors, arbiters and components.
     #[default]
     Node,
-    /// Durable tasks.
+    /// Durable tasks, and who steered them.
     Tasks,
     /// Both.
     All,
@@ -123,6 +136,12 @@ impl EventFilter {
                 self.tasks()
                     && self.task.is_none_or(|id| transition.id == id)
                     && self.change.is_none_or(|change| transition.change == change)
+            }
+            // A steering is no transition: who asks for one kind of them does not mean it.
+            StreamKind::TaskSteered(steering) => {
+                self.tasks()
+                    && self.task.is_none_or(|id| steering.task == Some(id))
+                    && self.change.is_none()
             }
             // Nobody knows what was left out, so a gap is for every reader of its log.
             StreamKind::TaskGap { .. } => self.tasks(),

@@ -90,7 +90,7 @@ pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
 
 fn settings(plan: &Plan, tasks: &Tasks, store: &SqliteTasks) -> Settings {
     let config = RunConfig::new("demo").control(plan.options.control.clone());
-    let config = config.tasks(tasks.client()).task_events(store.events().clone());
+    let config = config.tasks(tasks.client()).task_events(store.event_port());
     let node = NodeConfig { quiet_panics: true, wedged_after: Some(WEDGED_AFTER), ..config.node };
     let intensity = Intensity { max_restarts: ROOT_RESTARTS, period: BUDGET.1 };
     Settings {

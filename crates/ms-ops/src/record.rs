@@ -49,9 +49,9 @@ impl Outcome {
 /// The audit level: what is put on record beside steering, which always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Audit {
-    /// Writes of operators, who are people. Submissions of programs are left to the log: a node keeps
-    /// four thousand events, and one that takes thousands of tasks a second would push every crash
-    /// out of them within a second.
+    /// Writes of operators, who are people. Submissions of programs are left to the log: the store
+    /// keeps eight thousand events about tasks, and publishes each submission by itself; a second
+    /// event for each would halve how far back they reach.
     #[default]
     Operators,
     /// Every write.

@@ -269,7 +269,7 @@ impl Server {
         let calls = Calls::new();
 
         let file = DatabaseCleanupHandler::new(vec![Arc::new(TaskFile(store.clone()))]);
-        let task_events = store.events().clone();
+        let task_events = store.event_port();
         let store = Layered(WatchedStore::new(store, &calls));
         let snapshots = Snapshots::open(&config)?;
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{Accepts, Context, EventSource, LateRef, Placement, Ref, Slot};
+use ms_actor::{Accepts, Context, EventPort, EventSource, LateRef, Placement, Ref, Slot};
 use ms_core::task::{
-    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskTransition,
-    TaskView,
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskNews, TaskPage,
+    TaskSteering, TaskView,
 };
 use ms_core::view::Tier;
 use ms_supervisor::ChildSpec;
@@ -79,8 +79,15 @@ impl SqliteTasks {
     /// Returns the events about tasks: the last 8,192 and those to come, with numbers of their own.
     /// An event is published once the change is on disk.
     #[must_use]
-    pub fn events(&self) -> &EventSource<TaskTransition> {
+    pub fn events(&self) -> &EventSource<TaskNews> {
         self.holding.events().source()
+    }
+
+    /// Returns the end of the log of these events that a node is given: it reads them, and adds who
+    /// steered which task.
+    #[must_use]
+    pub fn event_port(&self) -> EventPort<TaskNews, TaskSteering> {
+        self.holding.events().port()
     }
 
     /// Returns whether its file is closed: nothing in this process has its lock.

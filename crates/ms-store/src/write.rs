@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::Repeats;
-use ms_core::task::{StoreError, TaskTransition};
+use ms_core::task::{StoreError, TaskNews, TaskTransition};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 
 use crate::answer::Answer;
@@ -138,7 +138,8 @@ impl Writer {
                     answer.send(request);
                 }
                 // Last: a caller never waits for readers of events.
-                self.holding.events().publish(transitions, || self.node.now().as_millis());
+                let news = transitions.into_iter().map(TaskNews::Moved);
+                self.holding.events().publish(news, || self.node.now().as_millis());
                 self.fold().await;
             }
             Err(error) => {

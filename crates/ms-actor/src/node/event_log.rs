@@ -5,9 +5,11 @@
 //! many events it missed.
 //!
 //! The publisher owns the [`EventLog`]; readers are given its [`EventSource`], which can only read.
+//! Who has one sort of events to add, and is not the publisher, is given an [`EventPort`].
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +24,13 @@ pub struct EventLog<T>(EventSource<T>);
 
 /// The reading end of a log. Cheap to clone.
 pub struct EventSource<T>(Arc<Shared<T>>);
+
+/// The end of a log that its owner hands out: all of it can be read, and events of the sort `E` can be
+/// published in it, but no others. Cheap to clone, and it does not keep the log from its end.
+pub struct EventPort<T, E> {
+    source: EventSource<T>,
+    sort: PhantomData<fn(E)>,
+}
 
 struct Shared<T> {
     ring: Mutex<Ring<T>>,
@@ -102,20 +111,21 @@ impl<T> EventLog<T> {
     /// the log's lock, as `events` is, so that times never go back along the numbers; neither may
     /// use the log.
     pub fn publish(&self, events: impl IntoIterator<Item = T>, at_ms: impl FnOnce() -> u64) {
-        let shared = &*self.0.0;
         {
-            let mut ring = lock(&shared.ring);
+            let mut ring = lock(&self.0.0.ring);
             let (before, at_ms) = (ring.newest, at_ms());
             events.into_iter().for_each(|event| ring.push(event, at_ms));
             if ring.newest == before {
                 return;
             }
         }
-        // A reader counts itself before it looks into the ring: one that is not seen here has yet
-        // to look, and finds the batch.
-        if self.has_readers() {
-            shared.published.notify_waiters();
-        }
+        self.0.wake();
+    }
+
+    /// Returns an end by which others publish events of the sort `E` in it.
+    #[must_use]
+    pub fn port<E: Into<T>>(&self) -> EventPort<T, E> {
+        EventPort { source: self.0.clone(), sort: PhantomData }
     }
 
     /// Returns the reading end.
@@ -127,7 +137,7 @@ impl<T> EventLog<T> {
     /// Returns whether anybody follows the log.
     #[must_use]
     pub fn has_readers(&self) -> bool {
-        self.0.0.readers.load(Ordering::Acquire) > 0
+        self.0.has_readers()
     }
 }
 
@@ -184,6 +194,43 @@ impl<T> EventSource<T> {
     #[must_use]
     pub fn newest(&self) -> u64 {
         lock(&self.0.ring).newest
+    }
+
+    fn has_readers(&self) -> bool {
+        self.0.readers.load(Ordering::Acquire) > 0
+    }
+
+    fn wake(&self) {
+        // A reader counts itself before it looks into the ring: one that is not seen here has yet
+        // to look, and finds what was published.
+        if self.has_readers() {
+            self.0.published.notify_waiters();
+        }
+    }
+}
+
+impl<T, E: Into<T>> EventPort<T, E> {
+    /// Returns the reading end.
+    #[must_use]
+    pub const fn source(&self) -> &EventSource<T> {
+        &self.source
+    }
+
+    /// Appends an event, at the time that `at_ms` gives, as [`EventLog::publish`] does.
+    ///
+    /// # Errors
+    /// The event, when the log has ended: nobody would read it there.
+    pub fn publish(&self, event: E, at_ms: impl FnOnce() -> u64) -> Result<(), E> {
+        {
+            let mut ring = lock(&self.source.0.ring);
+            if ring.has_ended {
+                return Err(event);
+            }
+            let at_ms = at_ms();
+            ring.push(event.into(), at_ms);
+        }
+        self.source.wake();
+        Ok(())
     }
 }
 
@@ -303,6 +350,18 @@ impl<T> Clone for EventSource<T> {
     }
 }
 
+impl<T, E> Clone for EventPort<T, E> {
+    fn clone(&self) -> Self {
+        Self { source: self.source.clone(), sort: PhantomData }
+    }
+}
+
+impl<T, E> fmt::Debug for EventPort<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventPort").field("newest", &self.source.newest()).finish_non_exhaustive()
+    }
+}
+
 impl<T> fmt::Debug for EventLog<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventLog").field("newest", &self.0.newest()).finish_non_exhaustive()
@@ -408,6 +467,19 @@ mod tests {
             source.reader(ReadFrom::Oldest).next().await.and_then(Entry::event),
             Some(Numbered { seq: 1, at_ms: 5, kind: 0 })
         );
+    }
+
+    #[tokio::test]
+    async fn a_port_publishes_its_sort_until_the_log_has_ended() {
+        let log = EventLog::<u64>::new(4);
+        let port = log.port::<u32>();
+        let mut reader = port.source().reader(ReadFrom::Next);
+        let (read, taken) = tokio::join!(reader.next(), async { port.publish(7, || 5) });
+        let event = Numbered { seq: 1, at_ms: 5, kind: 7 };
+        assert_eq!((read, taken), (Some(Entry::Event(event)), Ok(())));
+        drop(log);
+        assert_eq!(port.publish(8, || 6), Err(8));
+        assert_eq!((port.source().newest(), reader.next().await), (1, None));
     }
 
     #[tokio::test]

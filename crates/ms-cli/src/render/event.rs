@@ -1,7 +1,8 @@
 //! The lines of the two streams: events and traced messages.
 
+use ms_core::ActorPath;
 use ms_core::stream::{StreamEvent, StreamKind};
-use ms_core::task::{TaskChange, TaskTransition};
+use ms_core::task::{TaskChange, TaskSteering, TaskTransition};
 use ms_core::view::{EventKind, TraceLine};
 
 use super::style::{Style, Tone};
@@ -31,6 +32,10 @@ fn describe(kind: &StreamKind) -> (Tone, String) {
             (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
         }
         StreamKind::Task(transition) => task(transition),
+        StreamKind::TaskSteered(steering) => {
+            let TaskSteering { path, verb, by, reason, outcome, .. } = steering;
+            (Tone::Calm, steered(path, verb, by, reason.as_deref(), outcome))
+        }
         StreamKind::TaskGap { missed, .. } => {
             (Tone::Warn, format!("! gap      {} missed", many(*missed, "task event")))
         }
@@ -56,9 +61,7 @@ fn of_node(kind: &EventKind) -> (Tone, String) {
             (Tone::Bad, format!("! gave up  {path}: {}", clean(&reason.to_string())))
         }
         EventKind::Steered { path, verb, by, reason, outcome } => {
-            let why = reason.as_ref().map_or(String::new(), |text| format!(" ({})", clean(text)));
-            let (verb, by, outcome) = (clean(verb), clean(by), clean(outcome));
-            (Tone::Calm, format!("steered    {path}: {verb} by {by}{why}: {outcome}"))
+            (Tone::Calm, steered(path, verb, by, reason.as_deref(), outcome))
         }
         EventKind::ArbiterWedged { arbiter, evacuated } => {
             let moved = many(*evacuated as u64, "actor");
@@ -70,6 +73,12 @@ fn of_node(kind: &EventKind) -> (Tone, String) {
         // Nodes gain kinds of events; an older msctl shows what it can.
         other => (Tone::Calm, other.label().to_owned()),
     }
+}
+
+fn steered(path: &ActorPath, verb: &str, by: &str, reason: Option<&str>, outcome: &str) -> String {
+    let why = reason.map_or(String::new(), |text| format!(" ({})", clean(text)));
+    let (verb, by, outcome) = (clean(verb), clean(by), clean(outcome));
+    format!("steered    {path}: {verb} by {by}{why}: {outcome}")
 }
 
 fn task(transition: &TaskTransition) -> (Tone, String) {

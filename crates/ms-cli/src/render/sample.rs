@@ -14,7 +14,7 @@ use ms_core::budget::{BudgetStop, OverBudget, Usage, WALL_US};
 use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::task::{
     AgentKind, FailureKind, IdempotencyKey, Priority, QueueName, TaskChange, TaskFailure,
-    TaskState, TaskTime, TaskTransition, TaskView, Timings,
+    TaskState, TaskSteering, TaskTime, TaskTransition, TaskView, Timings,
 };
 use ms_core::view::{
     ActorStatus, BlastRadius, Decision, EventKind, HandlingView, Lifecycle, MailboxView, Mark,
@@ -232,6 +232,14 @@ pub fn events() -> Vec<StreamEvent> {
             ..transition(TaskChange::Dead, 3, None)
         }),
         StreamKind::task_gap(2),
+        StreamKind::TaskSteered(TaskSteering {
+            path: path("/root/tasks/dispatcher"),
+            task: Some(task().id),
+            verb: format!("task cancel {}", task().id),
+            by: "http 127.0.0.1".into(),
+            reason: Some("twice".into()),
+            outcome: "ok".into(),
+        }),
     ];
     let event = |(kind, seq)| StreamEvent { seq, at_ms: 60_000 + seq, kind };
     of_node.map(StreamKind::Node).into_iter().chain(others).zip(1..).map(event).collect()

@@ -9,6 +9,7 @@ mod id;
 mod list;
 mod new;
 mod state;
+mod steering;
 mod time;
 mod transition;
 mod view;
@@ -21,6 +22,7 @@ pub use new::{
     MAX_ATTEMPTS, MAX_BATCH, MAX_PAYLOAD, MAX_PRIORITY, MAX_TASK_TIME, NewTask, Priority, Retry,
 };
 pub use state::{FencingToken, TaskState};
+pub use steering::{TaskNews, TaskSteering};
 pub use time::TaskTime;
 pub use transition::{TaskChange, TaskTransition};
 pub use view::{Lease, TaskView, Timings};

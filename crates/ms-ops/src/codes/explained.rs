@@ -143,9 +143,9 @@ letters.";
     /// A task, or a request about one, is refused.
     TASK_REFUSED = "MS0025", Refused, "the task was refused",
 "The task store works, but refused this request: the task is in a state that does not allow
-it (a task that has ended cannot be cancelled; only a failed or dead one can be retried),
-its queue is full, its idempotency key was used for another request, or no agent of this
-node handles its kind. Nothing was changed.
+it (one that is completed, failed or dead cannot be cancelled, and a cancelled one stays so;
+only a failed or dead one can be retried), its queue is full, its idempotency key was used
+for another request, or no agent of this node handles its kind. Nothing was changed.
 
 What to do: read the message; `msctl tasks show ID` shows the state a task is in.";
     /// The node keeps no tasks.
@@ -208,7 +208,9 @@ What to do: try again in a moment. `msctl ps` shows which actors are behind.";
     CONFLICT = "MS0034", Refused, "not the incarnation or the request that was meant",
 "The request says what it is aimed at, and the node has something else there: another
 incarnation of the actor lives than the one that was meant, or the request id is that of
-another request, which the node remembers for ten minutes. Nothing was carried out.
+another request of the same caller. The node remembers an id for ten minutes, or until 4,096
+newer ones have come. Over HTTP a caller is an address: those behind one proxy share their
+ids. Nothing was carried out.
 
 What to do: `msctl inspect PATH` shows the incarnation that lives now. Give each request an
 id of its own, such as a UUID, and repeat one only with all its fields as they were.";
@@ -217,6 +219,15 @@ id of its own, such as a UUID, and repeat one only with all its fields as they w
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A text for users states the bounds that hold.
+    #[test]
+    fn a_conflict_says_how_long_ids_are_known() {
+        let bound = crate::desk::MOST_REQUEST_IDS.to_string();
+        let bound = format!("{},{}", &bound[..bound.len() - 3], &bound[bound.len() - 3..]);
+        assert_eq!(crate::desk::REQUEST_IDS_FOR.as_secs(), 10 * 60);
+        assert!(CONFLICT.text.contains(&bound) && CONFLICT.text.contains("ten minutes"), "{bound}");
+    }
 
     #[test]
     fn codes_are_unique_found_and_explained() {

@@ -117,6 +117,8 @@ codes! {
     BAD_REQUEST = BAD_REQUEST MALFORMED;
     /// A request of the right shape with a value that cannot be carried out.
     UNFIT = BAD_REQUEST UNPROCESSABLE;
+    /// It is answered by a stream, where one answer was asked for.
+    STREAMED = BAD_REQUEST STREAMED;
     /// A field, or two of them, that cannot be carried out.
     UNFIT_FIELD = BAD_REQUEST UNPROCESSABLE "change the field that `errors` names as it says there";
     /// Over a limit.

@@ -138,6 +138,9 @@ sorts! {
     /// It is of the right shape, and contradicts itself or this node.
     UNPROCESSABLE = "unprocessable", 422, InvalidArgument, None, "the request cannot be carried out here",
         "change what `detail` names; the same request would be refused again";
+    /// It has items and no answer.
+    STREAMED = "streamed", 422, InvalidArgument, None, "this operation is answered by a stream",
+        "ask by a door that has streams: `msctl events`, `msctl tree` or `msctl trace`";
     /// Too many requests for a limit of the caller's own.
     TOO_MANY = "too-many", 429, ResourceExhausted, LATER, "too many at a time",
         "close what is not needed and try again";

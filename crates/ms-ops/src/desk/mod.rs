@@ -39,6 +39,8 @@ use crate::table::{Listed, Table};
 use crate::written::Written;
 use provider::{Answers, Provider, Sends};
 use repeats::Repeats;
+#[cfg(test)]
+pub(crate) use repeats::{FOR as REQUEST_IDS_FOR, MOST as MOST_REQUEST_IDS};
 
 /// Carries out every operation on a node. Cheap to clone.
 ///

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use super::Desk;
 use super::watch::Watching;
 use crate::caller::Caller;
+use crate::codes;
 use crate::error::OpError;
 use crate::operation::{Kind, Once, Ongoing, Operation};
 use crate::written::Written;
@@ -26,7 +27,8 @@ pub trait Prepared: Send + fmt::Debug {
     /// As [`Operation::check`].
     fn check(&self) -> Result<(), OpError>;
 
-    /// Asks the desk for its answer. One that has items is a `BAD_REQUEST`.
+    /// Asks the desk for its answer. One that has items is refused with
+    /// `STREAMED`.
     fn call(
         self: Box<Self>,
         desk: Desk,
@@ -71,7 +73,9 @@ pub(crate) fn ongoing<O: Ongoing>(op: O) -> Box<dyn Prepared> {
     Box::new(Named {
         op,
         calls: |_, _, _, _| {
-            let refusal = OpError::bad_request("this request is answered by a stream");
+            let what = format!("{} is answered by a stream, and has no single answer", O::NAME);
+            let refusal = OpError::new(&codes::STREAMED, what)
+                .next("ask for its items: `msctl events`, `msctl tree` or `msctl trace`");
             Box::pin(async { Err(refusal) })
         },
         watches: |desk, caller, within, op| {

@@ -17,9 +17,9 @@ use crate::request_id::RequestId;
 
 /// Most ids that are remembered. Beyond it the oldest is forgotten: an id is held for a caller who
 /// tries again at once, and a bound on memory must hold whoever sends them.
-const MOST: usize = 4_096;
+pub(crate) const MOST: usize = 4_096;
 /// The time an id is remembered, from the moment it was first seen.
-const FOR: Duration = Duration::from_secs(600);
+pub(crate) const FOR: Duration = Duration::from_secs(600);
 
 /// The answer of a first request; `None` while that is under way.
 type Settled<O> = Option<Result<<O as Operation>::Answer, OpError>>;

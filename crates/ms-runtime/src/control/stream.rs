@@ -78,7 +78,8 @@ impl NodeControl {
     /// Returns the events that were asked for. Where they start is settled before this returns, so
     /// that a door which then tells its caller that the stream is there has told the truth.
     pub(super) fn events(&self, op: &FollowEvents) -> impl Stream<Item = PlacedEvent> + use<> {
-        let (node, tasks) = (&self.0.node, self.0.exposed.task_events.clone());
+        let (node, tasks) = (&self.0.node, self.0.exposed.task_events.as_ref());
+        let tasks = tasks.map(|port| port.source().clone());
         let (life, follow, filter) = (node.life(), op.follow, op.filter);
         let newest = (node.events().newest(), tasks.as_ref().map_or(0, EventSource::newest));
         let start = Start::of(op, life, newest);
@@ -94,7 +95,7 @@ impl NodeControl {
         };
         let of_tasks = match (filter.tasks(), tasks) {
             (true, Some(log)) => entries(&log, start.tasks, follow)
-                .map(|entry| entry.fold(StreamKind::Task, StreamKind::task_gap))
+                .map(|entry| entry.fold(StreamKind::from, StreamKind::task_gap))
                 .boxed(),
             // None happen; who waits for them is not sent away.
             (true, None) if follow => stream::pending().boxed(),

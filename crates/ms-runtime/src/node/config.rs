@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::{EventSource, NodeConfig};
+use ms_actor::{EventPort, NodeConfig};
 use ms_control::Limits;
-use ms_core::task::TaskTransition;
+use ms_core::task::{TaskNews, TaskSteering};
 use ms_ops::DeskBuilder;
 use ms_ops::record::Audit;
 use ms_registry::Registry;
@@ -37,8 +37,8 @@ type Change = Arc<dyn Fn(DeskBuilder) -> DeskBuilder + Send + Sync>;
 pub struct Exposed {
     /// Durable tasks, for `msctl tasks`.
     pub tasks: Option<TaskClient>,
-    /// What happens to durable tasks, for `msctl events`.
-    pub task_events: Option<EventSource<TaskTransition>>,
+    /// What happens to durable tasks, for `msctl events`; who steered them is added to it.
+    pub task_events: Option<EventPort<TaskNews, TaskSteering>>,
     /// Budgets, for `msctl why`.
     pub budgets: Option<BudgetClient>,
     /// Names and services, for `msctl lookup`.
@@ -140,9 +140,10 @@ impl RunConfig {
     }
 
     /// Exposes the events of a task store: `msctl events` lists them beside those of the node.
-    /// Without this call it lists no task events at all.
+    /// Who steered a task is published there as well. Without this call it lists no task events at
+    /// all, and who steered a task is an event of the node.
     #[must_use]
-    pub fn task_events(mut self, events: EventSource<TaskTransition>) -> Self {
+    pub fn task_events(mut self, events: EventPort<TaskNews, TaskSteering>) -> Self {
         self.exposed.task_events = Some(events);
         self
     }

@@ -8,9 +8,11 @@ use common::{Add, SECOND, path, until, with_node};
 use ms_actor::EventLog;
 use ms_control::Kind;
 use ms_core::stream::{About, EventFilter, StreamKind};
-use ms_core::task::{AgentKind, QueueName, TaskChange, TaskState, TaskTransition};
+use ms_core::task::{
+    AgentKind, QueueName, TaskChange, TaskId, TaskNews, TaskState, TaskTransition,
+};
 use ms_core::view::{EventKind, Mark};
-use ms_ops::ops::{FollowEvents, TraceMessages};
+use ms_ops::ops::{CancelTask, FollowEvents, TraceMessages};
 
 fn trace(text: &str, max: u32, for_ms: u64) -> TraceMessages {
     TraceMessages { path: path(text), max, for_ms }
@@ -130,7 +132,7 @@ fn events_about_tasks_are_those_of_the_log_that_is_exposed() {
     let log = EventLog::new(1);
     let transition = |state| TaskTransition {
         change: TaskChange::Submitted,
-        id: "01a20de1-fe43-7694-b430-621455741178".parse().expect("a UUID"),
+        id: some_task(),
         queue: QueueName::default(),
         kind: AgentKind::new("mailer").expect("valid"),
         state,
@@ -140,8 +142,9 @@ fn events_about_tasks_are_those_of_the_log_that_is_exposed() {
         failure: None,
         retry_in_ms: None,
     };
-    log.publish([TaskState::Pending, TaskState::Cancelled].map(transition), || 7);
-    let exposed = log.source().clone();
+    let states = [TaskState::Pending, TaskState::Cancelled];
+    log.publish(states.map(|state| TaskNews::Moved(transition(state))), || 7);
+    let exposed = log.port();
     with_node(
         |config| config.task_events(exposed),
         |node| async move {
@@ -150,6 +153,55 @@ fn events_about_tasks_are_those_of_the_log_that_is_exposed() {
             assert_eq!(tasks, [StreamKind::Task(transition(TaskState::Cancelled))]);
             let all = kept(&node, EventFilter { about: About::All, ..Default::default() }).await;
             assert_eq!(all.iter().filter(|kind| kind.is_about_tasks()).count(), 1);
+            node.stop().await;
+        },
+    );
+}
+
+fn some_task() -> TaskId {
+    "01a20de1-fe43-7694-b430-621455741178".parse().expect("a UUID")
+}
+
+/// Asks for the end of a task that the node does not know.
+async fn cancel_unknown(node: &common::Node, id: TaskId) {
+    let cancel = CancelTask { id, reason: Some("by hand".to_owned()), request_id: None };
+    node.client().await.call(cancel).await.expect_err("there are no tasks");
+}
+
+#[test]
+fn who_steered_a_task_is_in_the_log_of_tasks() {
+    let log = EventLog::<TaskNews>::new(8);
+    let (exposed, id) = (log.port(), some_task());
+    with_node(
+        |config| config.task_events(exposed),
+        |node| async move {
+            cancel_unknown(&node, id).await;
+            let all = kept(&node, EventFilter { about: About::All, ..Default::default() }).await;
+            let steered: Vec<_> =
+                all.iter().filter(|kind| format!("{kind:?}").contains("task cancel")).collect();
+            let [StreamKind::TaskSteered(record)] = &steered[..] else { panic!("{steered:?}") };
+            assert_eq!((record.task, record.reason.as_deref()), (Some(id), Some("by hand")));
+            assert!(record.outcome.starts_with("[MS0026]"), "{record:?}");
+            // Once its log has ended, what is done is still on record.
+            drop(log);
+            cancel_unknown(&node, id).await;
+            let of_node = kept(&node, EventFilter::default()).await;
+            let fallen_back = |kind: &&StreamKind| matches!(kind, StreamKind::Node(EventKind::Steered { verb, .. }) if verb.starts_with("task cancel"));
+            assert_eq!(of_node.iter().filter(fallen_back).count(), 1, "{of_node:?}");
+            node.stop().await;
+        },
+    );
+}
+
+#[test]
+fn who_steered_a_task_is_an_event_of_a_node_without_a_log_of_tasks() {
+    with_node(
+        |config| config,
+        |node| async move {
+            cancel_unknown(&node, some_task()).await;
+            let all = kept(&node, EventFilter { about: About::All, ..Default::default() }).await;
+            let steered = |kind: &&StreamKind| matches!(kind, StreamKind::Node(EventKind::Steered { reason: Some(reason), .. }) if reason == "by hand");
+            assert_eq!(all.iter().filter(steered).count(), 1, "{all:?}");
             node.stop().await;
         },
     );

@@ -105,7 +105,7 @@ fn tasks_are_cancelled_and_retried_and_both_are_on_record_without_payloads() {
     assert_eq!((refused.kind, &*refused.code), (Kind::BadRequest, "MS0014"));
     assert!(refused.why.contains("s3cret"), "{refused:?}");
 
-    let mut stream = Stream::open(&server, "/api/v1/events?about=node", Some("0"));
+    let mut stream = Stream::open(&server, "/api/v1/events?about=tasks", Some("0"));
     let mut record = Vec::new();
     while record.len() < 7 {
         let (_, event) = stream.next();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use ms_ops::{Caller, Credential, Desk, Door, Once, Ongoing, Principal, Role, Watching};
+use ms_ops::{Caller, Credential, Desk, Door, Once, Ongoing, OpKind, Principal, Role, Watching};
 
 use super::accept::Peer;
 use super::gateway::Shared;
@@ -81,6 +81,11 @@ impl Asker {
         // this request would keep the node from draining.
         let caller = self.caller.inside(Box::new(()));
         Ok(self.desk.watch(caller, self.within, op)?)
+    }
+
+    /// Returns the kind of the operation with this name, if there is one.
+    pub(super) fn kind_of(&self, name: &str) -> Option<OpKind> {
+        self.desk.table().row(name).ok().map(|row| row.kind)
     }
 
     /// Asks the desk for an operation by its name.

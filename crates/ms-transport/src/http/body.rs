@@ -32,25 +32,73 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let shared = Arc::<Shared>::from_ref(state);
-        let limits = &shared.limits;
         let (head, body) = request.into_parts();
         // Before the body is read: what cannot be used need not arrive.
-        media_type(&head.headers)?;
-        let packed = packed(&head.headers)?;
-        let body = tokio::select! {
-            body = arrive(body, limits) => body?,
-            () = last_call(&shared) => return Err(half_sent()),
-        };
-        let body = if packed { unpack(&body, limits)? } else { body };
-        ms_json::from_slice(&body, limits.json_depth).map(Self).map_err(|error| {
-            let kind = if error.is_unfit() { &UNPROCESSABLE } else { &MALFORMED };
-            let problem = Problem::new(kind, error.to_string());
-            match error.at() {
-                "" => problem,
-                at => problem.at(at, error.what()),
-            }
-        })
+        let coding = coding(&head.headers)?;
+        let body = whole(body, &shared).await?;
+        parse(body, coding, &shared.limits).map(Self)
     }
+}
+
+/// A JSON body of type `T`, or none at all; what type an absent body would have does not matter.
+pub(super) struct MaybeJson<T>(pub(super) Option<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for MaybeJson<T>
+where
+    Arc<Shared>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let shared = Arc::<Shared>::from_ref(state);
+        let (head, body) = request.into_parts();
+        // A chunked body is known to be empty only when it has ended.
+        let body = whole(body, &shared).await?;
+        if body.is_empty() {
+            return Ok(Self(None));
+        }
+        parse(body, coding(&head.headers)?, &shared.limits).map(|body| Self(Some(body)))
+    }
+}
+
+/// How a body is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Plain,
+    Gzip,
+}
+
+/// Checks what the head says of a body.
+fn coding(headers: &HeaderMap) -> Result<Coding, Problem> {
+    media_type(headers)?;
+    Ok(if packed(headers)? { Coding::Gzip } else { Coding::Plain })
+}
+
+/// Waits for a body, as long as the node takes work.
+async fn whole(body: Body, shared: &Shared) -> Result<Bytes, Problem> {
+    tokio::select! {
+        body = arrive(body, &shared.limits) => body,
+        () = last_call(shared) => Err(half_sent()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(
+    body: Bytes,
+    coding: Coding,
+    limits: &HttpLimits,
+) -> Result<T, Problem> {
+    let body = match coding {
+        Coding::Gzip => unpack(&body, limits)?,
+        Coding::Plain => body,
+    };
+    ms_json::from_slice(&body, limits.json_depth).map_err(|error| {
+        let kind = if error.is_unfit() { &UNPROCESSABLE } else { &MALFORMED };
+        let problem = Problem::new(kind, error.to_string());
+        match error.at() {
+            "" => problem,
+            at => problem.at(at, error.what()),
+        }
+    })
 }
 
 /// Checks that the body is JSON, which is UTF-8 by definition (RFC 8259, 8.1): one that declares

@@ -4,6 +4,7 @@
 //! here to every path, so that no path can forget them.
 
 use utoipa::openapi::path::{Operation, Parameter};
+use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
@@ -61,6 +62,9 @@ pub(super) fn complete(document: &mut OpenApi, access: &Access) {
                     never_null(parameter);
                 }
             }
+            if let Some(RefOr::T(body)) = &mut operation.request_body {
+                left_out_never_null(body);
+            }
             if token && !work {
                 // Probes show no token.
                 operation.security = Some(Vec::new());
@@ -112,6 +116,23 @@ fn never_null(parameter: &mut Parameter) {
         types.retain(|one| *one != Type::Null);
         if let [only] = &types[..] {
             object.schema_type = SchemaType::Type(only.clone());
+        }
+    }
+}
+
+/// Removes null from a body that may be left out: a body that says null is one, and is refused.
+fn left_out_never_null(body: &mut RequestBody) {
+    let is_null = |item: &RefOr<Schema>| match item {
+        RefOr::T(Schema::Object(object)) => object.schema_type == SchemaType::Type(Type::Null),
+        _ => false,
+    };
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        if let Some(RefOr::T(Schema::OneOf(one_of))) = &mut content.schema {
+            one_of.items.retain(|item| !is_null(item));
+            if let [only] = &one_of.items[..] {
+                content.schema = Some(only.clone());
+            }
         }
     }
 }

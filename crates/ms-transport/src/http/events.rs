@@ -147,6 +147,7 @@ const fn name(kind: &StreamKind) -> &'static str {
         StreamKind::Node(kind) => kind.label(),
         StreamKind::Gap { .. } => "gap",
         StreamKind::Task(_) => "task",
+        StreamKind::TaskSteered(_) => "steered",
         StreamKind::TaskGap { .. } => "task_gap",
     }
 }

@@ -14,7 +14,7 @@ use utoipa::openapi::{OpenApi, extensions::Extensions};
 
 use super::asker::Asker;
 use super::body::Json;
-use super::problem::{INTERNAL, NO_SUCH_PATH, PROBLEM_JSON, Problem};
+use super::problem::{INTERNAL, NO_SUCH_PATH, PROBLEM_JSON, Problem, STREAMED};
 use super::query::NoQuery;
 use super::routes::{ROUTES, Route};
 use super::tasks::without_key;
@@ -35,6 +35,10 @@ pub(super) async fn call(
         "not taken here; a task may have one in its body, and a steering a `request_id`",
     )?;
     let Path(name) = name.map_err(|error| Problem::new(&NO_SUCH_PATH, error.body_text()))?;
+    // Before its fields are read: no fields would give it a single answer.
+    if asker.kind_of(&name) == Some(OpKind::Watch) {
+        return Err(streamed(&name));
+    }
     let answer = asker.ask_named(&name, fields).await?;
     let mut body = Vec::new();
     answer.write(&mut body).map_err(|error| {
@@ -43,6 +47,25 @@ pub(super) async fn call(
     })?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
+
+/// Refuses an operation that has items in place of an answer, and names the way to them.
+fn streamed(name: &str) -> Problem {
+    let what = format!("{name} is answered by a stream; operations by their name have one answer");
+    let problem = Problem::new(&STREAMED, what);
+    let instead = STREAMS.iter().find(|(operation, _)| *operation == name);
+    match instead {
+        Some((_, way)) => problem.next(*way),
+        // One of the program's own.
+        None => problem.next("ask over the control socket, which has streams"),
+    }
+}
+
+/// The ways to what operations with items have.
+const STREAMS: [(&str, &str); 3] = [
+    ("events.follow", "GET /api/v1/events, which is a stream of server-sent events"),
+    ("tree.walk", "GET /api/v1/tree, which has the whole tree in one answer"),
+    ("actors.trace", "ask over the control socket as the node's user: `msctl trace PATH`"),
+];
 
 /// Adds every operation to a document, and to each route the name of its operation.
 pub(super) fn describe(document: &mut OpenApi, table: &Table) {
@@ -111,6 +134,17 @@ mod tests {
             let named = properties.as_object().map_or(0, serde_json::Map::len);
             assert_eq!(named, row.fields().len(), "{back}");
         }
+    }
+
+    #[test]
+    fn every_operation_with_items_has_a_way_to_them() {
+        let watched = Table::standard();
+        let watched = watched.rows().filter(|row| row.kind == OpKind::Watch).map(|row| row.name);
+        let mut watched: Vec<_> = watched.collect();
+        let mut named = STREAMS.map(|(operation, _)| operation);
+        watched.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(watched, named);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Problems: the answers to requests that are not carried out (problem details, RFC 9457).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -12,8 +13,8 @@ use utoipa::ToSchema;
 
 pub(super) use ms_ops::codes::problem::{
     BAD_PARAMETER, CODING, FOREIGN, HEAD_TOO_LARGE, INTERNAL, MALFORMED, MALFORMED_REQUEST,
-    MEDIA_TYPE, METHOD, NO_SUCH_PATH, NOT_FOUND, NOT_SERVING, OVERLOADED, SLOW_BODY, TIMED_OUT,
-    TOO_LARGE, TOO_MANY, UNAUTHENTICATED, UNPROCESSABLE, VERSION,
+    MEDIA_TYPE, METHOD, NO_SUCH_PATH, NOT_FOUND, NOT_SERVING, OVERLOADED, SLOW_BODY, STREAMED,
+    TIMED_OUT, TOO_LARGE, TOO_MANY, UNAUTHENTICATED, UNPROCESSABLE, VERSION,
 };
 
 /// The media type of a [`Problem`].
@@ -26,7 +27,7 @@ pub(super) struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     /// Advice, where that of the sort does not fit.
-    next: Option<&'static str>,
+    next: Option<Cow<'static, str>>,
     after: Answering,
 }
 
@@ -89,7 +90,7 @@ impl Problem {
             status: self.sort.status,
             code: self.sort.name,
             detail: &self.detail,
-            next: self.next.unwrap_or(self.sort.next),
+            next: self.next.as_deref().unwrap_or(self.sort.next),
             errors: &self.errors,
         }
     }
@@ -103,8 +104,8 @@ impl Problem {
 
     /// Sets advice of its own.
     #[must_use]
-    pub(super) const fn next(mut self, next: &'static str) -> Self {
-        self.next = Some(next);
+    pub(super) fn next(mut self, next: impl Into<Cow<'static, str>>) -> Self {
+        self.next = Some(next.into());
         self
     }
 
@@ -174,7 +175,7 @@ impl From<OpError> for Problem {
             sort: error.code.sort,
             detail: error.public().to_owned(),
             errors: errors.collect(),
-            next: Some(error.code.advice()),
+            next: Some(error.code.advice().into()),
             after: Answering { retry_after: error.retry_after, close: false },
         }
     }

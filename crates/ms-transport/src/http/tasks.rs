@@ -10,6 +10,7 @@ use ms_core::task::{
     AgentKind, IdempotencyKey, MAX_PAGE, NewTask, QueueName, TaskFilter, TaskId, TaskPage,
     TaskState, TaskView,
 };
+use ms_ops::RequestId;
 use ms_ops::ops::{
     CancelTask, GetTask, ListTasks, RetryTask, SubmitBatch, SubmitTask, TaskOutcome,
 };
@@ -19,7 +20,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::asker::Asker;
-use super::body::Json;
+use super::body::{Json, MaybeJson};
 use super::problem::{BAD_PARAMETER, NOT_FOUND, Problem, ProblemDetails, UNPROCESSABLE};
 use super::query::NoQuery;
 use super::schema::{
@@ -206,35 +207,59 @@ pub(super) async fn list(
     asker.ask(ListTasks { filter }).await.map(axum::Json)
 }
 
-/// Cancels a task. An agent that has it is notified; its late result is refused.
+/// Why a task is steered. The whole body may be left out.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TaskSteering)]
+pub(super) struct Why {
+    /// Why, for the record.
+    #[schema(max_length = 500)]
+    reason: Option<String>,
+    /// The id of this request: sent again with it, the request is answered as the first was, and is
+    /// not carried out again.
+    #[schema(value_type = Option<String>, pattern = "^[!-~]{1,128}$", max_length = 128)]
+    request_id: Option<RequestId>,
+}
+
+/// Cancels a task. An agent that has it is notified; its late result is refused. A task that is
+/// cancelled already stays so, and is answered with 200 as well. The body may say why, and name the
+/// request; an `Idempotency-Key` is refused with 400.
 #[utoipa::path(post, path = "/api/v1/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
-    responses((status = 200, body = TaskViewSchema),
+    request_body = Option<Why>,
+    responses((status = 200, description = "it is cancelled, now or before", body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
-        (status = 409, description = "it has ended", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+        (status = 409, description = "it has ended in another way (completed, failed or dead), or its `request_id` is that of another request", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn cancel(
     asker: Asker,
     Steered(id): Steered,
+    MaybeJson(why): MaybeJson<Why>,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    asker.ask(CancelTask { id, reason: None, request_id: None }).await.map(axum::Json)
+    let Why { reason, request_id } = why.unwrap_or_default();
+    asker.ask(CancelTask { id, reason, request_id }).await.map(axum::Json)
 }
 
-/// Tries a task again that failed or is among the dead letters, with all its attempts.
+/// Tries a task again that failed or is among the dead letters, with all its attempts. Once it waits
+/// again, another retry is refused with 409, unless it is the same request with its `request_id`. The
+/// body may say why, and name the request; an `Idempotency-Key` is refused with 400.
 #[utoipa::path(post, path = "/api/v1/tasks/{id}/retry", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
-    responses((status = 200, body = TaskViewSchema),
+    request_body = Option<Why>,
+    responses((status = 200, description = "it waits to be tried again", body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
-        (status = 409, description = "it has not failed", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+        (status = 409, description = "it is neither failed nor dead (it has not ended, or is completed or cancelled), or its `request_id` is that of another request", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn retry(
     asker: Asker,
     Steered(id): Steered,
+    MaybeJson(why): MaybeJson<Why>,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    asker.ask(RetryTask { id, reason: None, request_id: None }).await.map(axum::Json)
+    let Why { reason, request_id } = why.unwrap_or_default();
+    asker.ask(RetryTask { id, reason, request_id }).await.map(axum::Json)
 }
 
 /// The advice to a cancel or retry with a key.
-const NO_KEY: &str =
-    "not taken here, and not needed: the state of the task keeps it from being done twice";
+const NO_KEY: &str = "not taken here: the state of the task keeps it from being done twice, and so does a \
+     `request_id` in the body";
 
-/// The task of a steering request, which has no query, key or body.
+/// The task of a steering request, which has no query and no key.
 pub(super) struct Steered(TaskId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Steered {

@@ -146,3 +146,29 @@ fn a_token_that_is_asked_for_is_in_the_document_and_probes_are_left_out() {
         }
     });
 }
+
+/// What a cancel and a retry take, and what each state of a task is answered.
+#[test]
+fn the_document_says_what_a_cancel_and_a_retry_take_and_refuse() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let document = get(rig.addr, "/api/v1/openapi.json").await.json();
+        for (verb, repeated, refused) in [
+            ("cancel", "now or before", "completed, failed or dead"),
+            ("retry", "waits to be tried again", "neither failed nor dead"),
+        ] {
+            let described = &document["paths"][format!("/api/v1/tasks/{{id}}/{verb}")]["post"];
+            let body = &described["requestBody"];
+            assert_ne!(body["required"], true, "{body}");
+            let schema = &body["content"]["application/json"]["schema"];
+            assert_eq!(schema["$ref"], "#/components/schemas/TaskSteering", "{schema}");
+            let said = |status: &str| described["responses"][status]["description"].to_string();
+            assert!(said("200").contains(repeated) && said("409").contains(refused), "{described}");
+        }
+        let shape = &document["components"]["schemas"]["TaskSteering"];
+        assert_eq!(shape["additionalProperties"], false, "{shape}");
+        assert_eq!(shape["properties"]["reason"]["maxLength"], 500, "{shape}");
+        assert_eq!(shape["properties"]["request_id"]["maxLength"], 128, "{shape}");
+        assert!(shape["required"].is_null(), "{shape}");
+    });
+}

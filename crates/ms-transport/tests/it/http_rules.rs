@@ -3,7 +3,7 @@
 
 use crate::common;
 
-use common::{Client, call, get, on_system, request, rig, rig_at, task};
+use common::{Client, call, get, on_system, post, request, rig, rig_at, task};
 use ms_testkit::http::Reply;
 use ms_transport::{Access, Bind, HttpLimits, Token};
 
@@ -224,6 +224,27 @@ fn json_in_another_character_set_is_415() {
             let header = format!("Content-Type: {kind}\r\n");
             let reply = call(rig.addr, "POST", "/api/v1/tasks", &header, task()).await;
             assert_eq!(reply.status, status, "{kind}");
+        }
+    });
+}
+
+/// An operation that goes on has no single answer: who asks by its name is told the way to it.
+#[test]
+fn an_operation_with_items_is_refused_by_name_with_the_way_to_them() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        for (name, way) in [
+            ("events.follow", "GET /api/v1/events"),
+            ("tree.walk", "GET /api/v1/tree"),
+            ("actors.trace", "msctl trace"),
+        ] {
+            for body in ["{}", r#"{"odd":1}"#] {
+                let reply = post(rig.addr, &format!("/api/v1/ops/{name}"), body).await;
+                assert_eq!((reply.status, reply.code().as_str()), (422, "streamed"), "{reply:?}");
+                let said = reply.json();
+                assert!(said["detail"].as_str().unwrap().starts_with(name), "{said}");
+                assert!(said["next"].as_str().unwrap().contains(way), "{said}");
+            }
         }
     });
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use common::{Client, get, on_system, request, rig};
 use ms_core::life::Place;
-use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskState, TaskTransition};
+use ms_core::task::{
+    AgentKind, QueueName, TaskChange, TaskId, TaskNews, TaskState, TaskTransition,
+};
 use ms_ops::policy::Policy;
 use ms_ops::{Action, OpError, Principal, Target};
 use ms_runtime::{NodeControl, RunConfig};
@@ -176,7 +178,8 @@ fn transitions(change: TaskChange, id: u128, count: usize) -> Vec<TaskTransition
 }
 
 fn publish(rig: &common::Rig, transitions: Vec<TaskTransition>) {
-    rig.task_events.publish(transitions, || rig.node.now().as_millis());
+    rig.task_events
+        .publish(transitions.into_iter().map(TaskNews::Moved), || rig.node.now().as_millis());
 }
 
 #[test]

@@ -3,9 +3,10 @@
 
 use crate::common;
 
-use common::{call, get, on_system, post, rig, task};
-use ms_core::task::{StoreError, TaskState};
+use common::{Client, call, get, on_system, post, rig, task};
+use ms_core::task::{StoreError, TaskNews, TaskState, TaskSteering};
 use ms_core::view::EventKind;
+use ms_core::{ActorPath, ExitReason, Incarnation};
 use ms_transport::HttpLimits;
 use serde_json::json;
 
@@ -221,19 +222,134 @@ fn lists_are_filtered_and_paged() {
     });
 }
 
+/// What every state answers; that real tasks do the same is shown by `ms-server`.
 #[test]
-fn a_task_is_cancelled_once_and_retried_when_it_is_dead() {
+fn a_cancelled_task_stays_cancelled_and_what_has_ended_otherwise_is_a_conflict() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         let id = post(rig.addr, "/api/v1/tasks", task()).await.json().as_str().unwrap().to_owned();
-        let verb = |verb: &str| format!("/api/v1/tasks/{id}/{verb}");
-        assert_eq!(post(rig.addr, &verb("retry"), "").await.code(), "conflict");
-        rig.tasks.end(id.parse().unwrap(), TaskState::Dead);
-        assert_eq!(post(rig.addr, &verb("retry"), "").await.json()["state"], "pending");
-        assert_eq!(post(rig.addr, &verb("cancel"), "").await.json()["state"], "cancelled");
-        assert_eq!(post(rig.addr, &verb("cancel"), "").await.status, 409);
-        let ended = get(rig.addr, &verb("result")).await.json();
+        let steer = async |from: TaskState, verb: &str| {
+            rig.tasks.end(id.parse().unwrap(), from);
+            let reply = post(rig.addr, &format!("/api/v1/tasks/{id}/{verb}"), "").await;
+            match reply.status {
+                200 => reply.json()["state"].as_str().unwrap().to_owned(),
+                status => format!("{status} {}", reply.code()),
+            }
+        };
+        use TaskState::{Assigned, Cancelled, Completed, Dead, Failed, Pending, Running};
+        for state in [Pending, Assigned, Running, Cancelled] {
+            assert_eq!(steer(state, "cancel").await, "cancelled", "{state}");
+            assert_eq!(steer(state, "retry").await, "409 conflict", "{state}");
+        }
+        for state in [Failed, Dead] {
+            assert_eq!(steer(state, "cancel").await, "409 conflict", "{state}");
+            assert_eq!(steer(state, "retry").await, "pending", "{state}");
+        }
+        for verb in ["cancel", "retry"] {
+            assert_eq!(steer(Completed, verb).await, "409 conflict", "{verb}");
+        }
+        rig.tasks.end(id.parse().unwrap(), Cancelled);
+        let ended = get(rig.addr, &format!("/api/v1/tasks/{id}/result")).await.json();
         assert_eq!((&ended["success"], &ended["state"]), (&json!(false), &json!("cancelled")));
+    });
+}
+
+/// The records about tasks, oldest first.
+fn about_tasks(rig: &common::Rig) -> Vec<TaskSteering> {
+    let kept = rig.task_events.source().kept().into_iter();
+    kept.filter_map(|event| match event.kind {
+        TaskNews::Steered(steering) => Some(steering),
+        TaskNews::Moved(_) => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_cancel_and_a_retry_take_a_reason_and_a_request_id() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let id = post(rig.addr, "/api/v1/tasks", task()).await.json().as_str().unwrap().to_owned();
+        let at = |verb: &str| format!("/api/v1/tasks/{id}/{verb}");
+        rig.tasks.end(id.parse().unwrap(), TaskState::Dead);
+        let why = r#"{"reason":"by hand","request_id":"r-1"}"#;
+        let first = post(rig.addr, &at("retry"), why).await;
+        assert_eq!((first.status, &first.json()["state"]), (200, &json!("pending")));
+        let again = post(rig.addr, &at("retry"), why).await;
+        assert_eq!((again.status, &again.body), (200, &first.body), "it is the same request");
+        assert_eq!(post(rig.addr, &at("retry"), "").await.status, 409, "it waits already");
+        let other = post(rig.addr, &at("cancel"), why).await;
+        assert_eq!((other.status, other.code().as_str()), (409, "conflict"), "an id of another");
+        // Neither a body nor a type of it is asked for.
+        let bare = call(rig.addr, "POST", &at("cancel"), "", "").await;
+        assert_eq!((bare.status, &bare.json()["state"]), (200, &json!("cancelled")));
+        let mut client = Client::to(rig.addr).await;
+        let chunked = common::request("POST", &at("cancel"), "Transfer-Encoding: chunked\r\n", "");
+        client.send(format!("{chunked}0\r\n\r\n")).await;
+        assert_eq!(client.status().await, 200);
+        let reasons: Vec<_> = about_tasks(&rig).into_iter().map(|one| one.reason).collect();
+        let by_hand = || Some("by hand".to_owned());
+        assert_eq!(reasons, [by_hand(), None, by_hand(), None, None]);
+        for verb in ["cancel", "retry"] {
+            for bad in [
+                r#"{"reson":"typo"}"#,
+                r#"{"reason":1}"#,
+                r#"{"request_id":"a b"}"#,
+                r#"{"request_id":""}"#,
+                &json!({ "reason": "x".repeat(501) }).to_string(),
+                r#"{"reason":"a","reason":"b"}"#,
+                "[]",
+                "null",
+                "{",
+            ] {
+                let reply = post(rig.addr, &at(verb), bad).await;
+                assert_eq!((reply.status, reply.code().as_str()), (400, "malformed-body"), "{bad}");
+            }
+            let text =
+                call(rig.addr, "POST", &at(verb), "Content-Type: text/plain\r\n", "{}").await;
+            assert_eq!((text.status, text.code().as_str()), (415, "unsupported-media-type"));
+        }
+    });
+}
+
+/// Whoever asks often for tasks that are not there must not hide the end of an actor.
+#[test]
+fn a_flood_of_refused_cancels_leaves_the_end_of_an_actor_in_the_log_of_the_node() {
+    /// More than the node keeps.
+    const FLOOD: u128 = 4_200;
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let path = ActorPath::new("/root/crashed").unwrap();
+        rig.node.publish(EventKind::Exited {
+            path,
+            incarnation: Incarnation(7),
+            reason: ExitReason::Shutdown,
+        });
+        let newest = rig.node.events().newest();
+        let mut client = Client::to(rig.addr).await;
+        for at in 1..=FLOOD {
+            let id = uuid::Uuid::from_u128(at);
+            let path = format!("/api/v1/tasks/{id}/cancel");
+            client.send(common::request("POST", &path, "Content-Length: 0\r\n", "")).await;
+            assert_eq!(client.reply().await.status, 404);
+        }
+        assert_eq!(rig.node.events().newest(), newest, "nothing is about the node");
+        let ended = |kind: &EventKind| matches!(kind, EventKind::Exited { path, .. } if path.as_str() == "/root/crashed");
+        assert!(rig.node.events().kept().iter().any(|event| ended(&event.kind)));
+        assert_eq!(rig.task_events.source().newest() as u128, FLOOD, "one record for each");
+        let last = uuid::Uuid::from_u128(FLOOD);
+        let lines = async |query: &str| {
+            let mut client = Client::to(rig.addr).await;
+            let path = format!("/api/v1/events?follow=false&{query}");
+            client.send(common::request("GET", &path, "Connection: close\r\n", "")).await;
+            client.rest().await
+        };
+        let of_it = lines(&format!("task={last}")).await;
+        assert_eq!(of_it.matches("event: steered").count(), 1, "{of_it}");
+        assert!(of_it.contains(&format!("\"task\":\"{last}\"")), "{of_it}");
+        assert!(of_it.contains("[MS0024] there is no task"), "{of_it}");
+        let all = lines("about=all").await;
+        assert!(all.contains("/root/crashed") && all.contains(&last.to_string()));
+        assert!(!lines("about=node").await.contains("task cancel"));
     });
 }
 
@@ -295,6 +411,7 @@ fn a_steering_that_is_sent_again_with_its_request_id_is_one() {
         assert_eq!((first.status, &first.json()["state"]), (200, &json!("cancelled")));
         let again = cancel(json!({ "request_id": "c-1" })).await;
         assert_eq!((again.status, &again.body), (200, &first.body));
+        rig.tasks.end(id.as_str().unwrap().parse().unwrap(), TaskState::Completed);
         let fresh = cancel(json!({ "request_id": "c-2" })).await;
         assert_eq!(fresh.status, 409, "it has ended: {fresh:?}");
         let other = cancel(json!({ "request_id": "c-1", "reason": "another" })).await;
@@ -302,10 +419,8 @@ fn a_steering_that_is_sent_again_with_its_request_id_is_one() {
         assert!(other.body.contains("the request id c-1 was used before"), "{other:?}");
         assert_eq!(cancel(json!({ "request_id": "c 3" })).await.status, 400);
         assert_eq!(cancel(json!({})).await.status, 409, "without an id it is as it was");
-        let record = rig.node.events().kept().into_iter();
-        let record = record.filter(|event| matches!(event.kind, EventKind::Steered { .. }));
         assert_eq!(
-            record.count(),
+            about_tasks(&rig).len(),
             4,
             "of c-1, of c-2, of the other c-1 and of the one without an id"
         );

@@ -9,7 +9,7 @@ use common::{Order, TEST_DEADLINE, order, run, start};
 use ms_actor::{AnyRef, ReadFrom};
 use ms_core::task::{
     AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, TaskChange, TaskError, TaskFilter,
-    TaskState, TaskTransition,
+    TaskNews, TaskState, TaskTransition,
 };
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ChildId};
@@ -148,7 +148,9 @@ fn the_life_of_a_task_is_published() {
                     return published;
                 }
                 let next = tokio::time::timeout(TEST_DEADLINE, events.next_event()).await;
-                all.push(next.expect("is published").expect("the store lives").kind);
+                let news = next.expect("is published").expect("the store lives").kind;
+                let TaskNews::Moved(transition) = news else { panic!("nobody steers: {news:?}") };
+                all.push(transition);
             }
         };
         use TaskChange::{
@@ -204,9 +206,9 @@ fn a_task_taken_from_its_agent_is_published() {
         let mut published = async |change| {
             let find = async {
                 loop {
-                    let transition = events.next_event().await.expect("the store lives").kind;
-                    if transition.change == change {
-                        return transition;
+                    match events.next_event().await.expect("the store lives").kind {
+                        TaskNews::Moved(one) if one.change == change => return one,
+                        _ => {}
                     }
                 }
             };

@@ -24,8 +24,8 @@ use actix_rt::System;
 use ms_actor::{EventLog, Node, NodeConfig, Ref};
 use ms_core::Tick;
 use ms_core::task::{
-    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
-    TaskTransition, TaskView, Timings,
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskNews, TaskPage, TaskState,
+    TaskTime, TaskView, Timings,
 };
 use ms_ops::ops::{
     CancelTask, GetTask, Interactions, ListTasks, Probe, ProbeKind, RetryTask, SubmitBatch,
@@ -173,7 +173,7 @@ impl Memory {
         let mut tasks = self.tasks.lock().unwrap();
         let answer = match tasks.get_mut(&id).map(|(view, _)| view) {
             None => Err(TaskError::NotFound(id)),
-            Some(view) if view.state.is_ended() => {
+            Some(view) if view.state.is_ended() && view.state != TaskState::Cancelled => {
                 Err(TaskError::WrongState { id, state: view.state, verb: "cancelled" })
             }
             Some(view) => {
@@ -188,7 +188,7 @@ impl Memory {
         let mut tasks = self.tasks.lock().unwrap();
         let answer = match tasks.get_mut(&id).map(|(view, _)| view) {
             None => Err(TaskError::NotFound(id)),
-            Some(view) if view.state != TaskState::Dead => {
+            Some(view) if !matches!(view.state, TaskState::Dead | TaskState::Failed) => {
                 Err(TaskError::WrongState { id, state: view.state, verb: "replayed" })
             }
             Some(view) => {
@@ -262,7 +262,7 @@ pub struct Rig {
     pub root: Root,
     pub control: NodeControl,
     pub tasks: Arc<Memory>,
-    pub task_events: EventLog<TaskTransition>,
+    pub task_events: EventLog<TaskNews>,
     pub gateway: Ref<HttpGateway>,
     pub addr: SocketAddr,
 }
@@ -298,7 +298,7 @@ pub async fn rig_with(
     .expect("starts");
     let tasks = Arc::<Memory>::default();
     let task_events = EventLog::new(KEPT_TASK_EVENTS);
-    let run = RunConfig::new("rig").task_events(task_events.source().clone());
+    let run = RunConfig::new("rig").task_events(task_events.port());
     let control = NodeControl::new(node.clone(), false, run.exposed);
     control.attach(root.as_supervisor().clone());
     let api = Api::new(desk(&control, &tasks, true));
