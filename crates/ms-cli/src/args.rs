@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use clap::Args;
+use ms_core::Incarnation;
+use ms_ops::RequestId;
+
 /// Ends each `--help`: the verb's examples and the exit codes.
 macro_rules! after_help {
     ($($example:literal),+ $(,)?) => {
@@ -18,6 +22,34 @@ macro_rules! after_help {
     };
 }
 pub(crate) use after_help;
+
+/// The options of an order to one actor that say for which life, and which order, it is.
+#[derive(Debug, Args)]
+pub(crate) struct Only {
+    /// Only if the actor is in this life, as `msctl inspect` shows it; another is left alone
+    #[arg(long, value_name = "N", value_parser = incarnation)]
+    pub(crate) incarnation: Option<Incarnation>,
+    /// Id of this order: sent again with it within ten minutes, it is not carried out again
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<RequestId>,
+}
+
+/// Reads an incarnation, as it is printed (`#4`) or only its number.
+fn incarnation(text: &str) -> Result<Incarnation, String> {
+    let number = text.strip_prefix('#').unwrap_or(text);
+    match number.parse() {
+        Ok(number @ 1..) => Ok(Incarnation(number)),
+        _ => Err("write it as 4 or '#4'; `msctl inspect PATH` shows the present one".to_owned()),
+    }
+}
+
+/// Reads a time that an operation limits, as [`span`] does.
+pub(crate) fn span_up_to(max: Duration) -> impl Fn(&str) -> Result<Duration, String> + Clone {
+    move |text| match span(text)? {
+        span if span <= max => Ok(span),
+        _ => Err(format!("it must be at most {}s", max.as_secs())),
+    }
+}
 
 /// Reads a time as people write it: `250ms`, `5s`, `1m`, `1h`; a bare number is seconds.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
@@ -46,6 +78,24 @@ pub(crate) fn millis(span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_named_in_the_unit_in_which_it_is_written() {
+        let window = span_up_to(Duration::from_secs(60));
+        assert_eq!(window("1m"), Ok(Duration::from_secs(60)));
+        assert_eq!(window("61s"), Err("it must be at most 60s".to_owned()));
+        assert_eq!(window("x"), span("x"));
+    }
+
+    #[test]
+    fn incarnations_are_read_as_they_are_printed() {
+        for text in ["4", "#4"] {
+            assert_eq!(incarnation(text), Ok(Incarnation(4)), "{text}");
+        }
+        for bad in ["", "#", "0", "-1", "four", "##4"] {
+            assert!(incarnation(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn times_are_read_as_people_write_them() {

@@ -274,7 +274,7 @@ pub struct WhyRecord {
     pub injected: bool,
 }
 
-/// What would happen if an actor were killed now.
+/// What a steering verb would do to an actor and those around it now.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BlastRadius {
     /// Actors that would be stopped, the target included.
@@ -285,6 +285,10 @@ pub struct BlastRadius {
     pub dropped: Vec<ActorPath>,
     /// Supervisors that would give up, innermost first.
     pub escalates: Vec<ActorPath>,
+    /// The suspended supervisor that would decide nothing until it is resumed: what follows then is
+    /// not foretold.
+    #[serde(default)]
+    pub held_by: Option<ActorPath>,
     /// True when the root would end, and the node with it.
     pub ends_node: bool,
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(options: Options) -> Outcome {
     let look = Look::of(&options);
     let sources = Arc::new(source::resolve(&scope(&options.input)?, &CargoHome::from_env())?);
     check_out(&options.out)?;
-    let state = State::prepare(&options.state, &sources.run_key(), options.fresh)?;
+    let state = State::prepare(&options.state, &sources, options.fresh)?;
     let (board, outbox) = (Arc::<Board>::default(), Outbox::default());
     let faults = Faults::new(options.chaos);
     let pace = options.pace.unwrap_or(if look.live { LIVE_PACE } else { Duration::ZERO });

@@ -3,9 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use ms_actor::BootError;
 use ms_audit::{ReportError, SourceError};
-use ms_control::BindError;
 use ms_runtime::{BootstrapError, RunError, ServiceStartError};
 use ms_worker::tasks::TasksError;
 
@@ -61,9 +59,7 @@ impl Failure {
             Self::State(StateError::NewerFormat { .. }) => 9,
             Self::NoSources(_) | Self::Source(_) | Self::State(_) | Self::Out(_) => 8,
             Self::Fleet(_) => 8,
-            Self::Run(RunError::Boot(BootError::PanicAbort)) => 8,
-            Self::Run(RunError::Control(BindError::InUse { .. })) => 5,
-            Self::Run(RunError::Control(_) | RunError::Place(_)) => 8,
+            // The other codes of a run are those that every node has.
             Self::Run(error) => match error.service() {
                 Some(ServiceStartError::Preflight(_)) => 8,
                 // The file of the tasks is opened by their store, as it boots.

@@ -139,6 +139,9 @@ fn read<O: DeserializeOwned>(fields: Value) -> Result<O, OpError> {
     Ok(ms_json::from_value(fields)?)
 }
 
+/// Most names that are offered in place of one that does not exist.
+const NEAR: usize = 8;
+
 /// The operations that doors offer by name.
 #[derive(Debug, Clone, Default)]
 // Ordered, so that help, the document and the golden file of the schemas list it the same way.
@@ -170,8 +173,23 @@ impl Table {
     pub fn row(&self, name: &str) -> Result<&Row, OpError> {
         self.0.get(name).ok_or_else(|| {
             let what = format!("there is no operation {name:?}");
-            OpError::new(&codes::NO_OPERATION, what).next("`msctl call --help` lists the names")
+            let missing = OpError::new(&codes::NO_OPERATION, what);
+            let missing = match self.near(name).as_slice() {
+                [] => missing,
+                names => missing.why(format!("names like it are {}", names.join(", "))),
+            };
+            missing.next("`msctl call --help` lists the names")
         })
+    }
+
+    /// Returns the names that have a half in common with this one, by which most slips are found: the
+    /// right part of the node with a wrong verb, or the other way round.
+    fn near(&self, name: &str) -> Vec<&'static str> {
+        let halves = |name: &str| name.split_once('.').map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let Some((part, verb)) = halves(name) else { return Vec::new() };
+        let is_near =
+            |other: &&str| halves(other).is_some_and(|(of, does)| of == part || does == verb);
+        self.0.keys().copied().filter(is_near).take(NEAR).collect()
     }
 
     /// Reads an operation out of its name and its fields.
@@ -192,5 +210,24 @@ impl Table {
             })
         };
         self.rows().map(|row| (row.name.to_owned(), of(row))).collect::<Map<_, _>>().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_does_not_exist_is_answered_with_those_like_it() {
+        let table = Table::standard();
+        let why = |name: &str| {
+            let error = table.row(name).expect_err("no such name");
+            let parts = error.into_parts();
+            assert_eq!(parts.code.number(), "MS0032");
+            parts.why
+        };
+        assert!(why("names.look").contains("names.lookup"), "{}", why("names.look"));
+        assert!(why("actor.steer").contains("actors.steer"), "{}", why("actor.steer"));
+        assert!(!why("shutdown").contains("names like it"), "{}", why("shutdown"));
     }
 }

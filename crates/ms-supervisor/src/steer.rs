@@ -159,18 +159,18 @@ impl SupervisorRef {
         found.ok_or(SupervisorError::NotFound { path: path.clone() })
     }
 
-    /// Carries out a verb on the actor at `path`. Returns what it came to.
+    /// Carries out a verb on the actor at `path`, below this supervisor. Returns what it came to.
     ///
     /// # Errors
-    /// Not found, refused where the verb makes no sense, or OTP's error.
+    /// Not found, refused where the verb makes no sense and for this supervisor itself, or OTP's
+    /// error.
     pub async fn steer(&self, path: &ActorPath, verb: Verb) -> Result<(), SupervisorError> {
         self.steer_incarnation(path, verb, None).await
     }
 
     /// Carries out a verb on the actor at `path` if it is the incarnation `meant`, or whichever it
     /// is for `None`. Its supervisor checks that in the turn in which it kills or stops the actor,
-    /// so that no successor is hit; to suspend, to resume and what is done to the root is checked
-    /// just before.
+    /// so that no successor is hit; to suspend and to resume is checked just before.
     ///
     /// # Errors
     /// [`SupervisorError::AnotherIncarnation`], and as [`SupervisorRef::steer`].
@@ -183,38 +183,31 @@ impl SupervisorRef {
         let Located { parent, actor, id } = self.locate(path).await?;
         let refused =
             |why| SupervisorError::Refused { verb: verb.as_str(), path: path.clone(), why };
+        let parent = parent.ok_or_else(|| refused(NOBODY_ABOVE))?;
         let lives = actor.incarnation();
         if let Some(meant) = meant.filter(|meant| *meant != lives) {
             return Err(SupervisorError::AnotherIncarnation { path: path.clone(), meant, lives });
         }
-        match (verb, parent) {
-            (Verb::Suspend, _) => match Self::of(&actor) {
+        match verb {
+            Verb::Suspend => match Self::of(&actor) {
                 Some(supervisor) => supervisor.suspend().await,
                 None => running(&actor)
                     .map(|()| actor.suspend())
                     .ok_or_else(|| refused("it is not running")),
             },
-            (Verb::Resume, _) => match Self::of(&actor) {
+            Verb::Resume => match Self::of(&actor) {
                 Some(supervisor) => supervisor.resume().await,
                 None => running(&actor)
                     .map(|()| actor.resume())
                     .ok_or_else(|| refused("it is not running")),
             },
             // By way of its supervisor, which gives up a thread that does not let go of it (X9).
-            (Verb::Kill, Some(parent)) => {
+            Verb::Kill => {
                 running(&actor).ok_or_else(|| refused("it is not running"))?;
                 parent.kill(id, meant).await
             }
-            (Verb::Kill, None) => {
-                running(&actor).map(|()| actor.kill()).ok_or_else(|| refused("it is not running"))
-            }
-            (Verb::Stop, None) => {
-                actor.stop(ExitReason::Shutdown);
-                Ok(())
-            }
-            (Verb::Stop, Some(parent)) => parent.stop_child(&actor, &id, meant).await,
-            (Verb::Restart, None) => Err(refused(ROOT_STAYS_DOWN)),
-            (Verb::Restart, Some(parent)) => parent.stop_and_start(&id, meant).await,
+            Verb::Stop => parent.stop_child(&actor, &id, meant).await,
+            Verb::Restart => parent.stop_and_start(&id, meant).await,
         }
     }
 
@@ -269,12 +262,7 @@ impl SupervisorRef {
         let Located { parent, actor, id } = self.locate(path).await?;
         let refused =
             |why| SupervisorError::Refused { verb: verb.as_str(), path: path.clone(), why };
-        let Some(parent) = parent else {
-            return match verb {
-                Verb::Restart => Err(refused(ROOT_STAYS_DOWN)),
-                _ => Ok(self.whole_tree(verb).await),
-            };
-        };
+        let parent = parent.ok_or_else(|| refused(NOBODY_ABOVE))?;
         match verb {
             Verb::Kill | Verb::Suspend | Verb::Resume if !actor.is_alive() => {
                 Err(refused("it is not running"))
@@ -286,18 +274,12 @@ impl SupervisorRef {
         }
     }
 
-    /// Ends the root: everything with it.
-    async fn whole_tree(&self, verb: Verb) -> BlastRadius {
-        let mut radius = BlastRadius::default();
-        if matches!(verb, Verb::Kill | Verb::Stop) {
-            if let Ok(tree) = self.tree(None).await {
-                radius.stopped = tree
-                    .walk()
-                    .filter(|node| runs(node))
-                    .map(|node| node.status.path.clone())
-                    .collect();
-            }
-            radius.ends_node = true;
+    /// Returns what the end of the root takes along: everything.
+    async fn whole_tree(&self) -> BlastRadius {
+        let mut radius = BlastRadius { ends_node: true, ..BlastRadius::default() };
+        if let Ok(tree) = self.tree(None).await {
+            let running = tree.walk().filter(|node| runs(node));
+            radius.stopped = running.map(|node| node.status.path.clone()).collect();
         }
         radius
     }
@@ -323,7 +305,7 @@ impl SupervisorRef {
             };
             let above = self.locate(&supervisor.path().clone()).await?;
             let Some(next) = above.parent else {
-                let whole = self.whole_tree(Verb::Kill).await;
+                let whole = self.whole_tree().await;
                 return Ok(BlastRadius { escalates, ..whole });
             };
             (supervisor, child, change) = (next, above.id, Change::Exit(exits));
@@ -331,8 +313,9 @@ impl SupervisorRef {
     }
 }
 
-/// Why the root is not restarted.
-const ROOT_STAYS_DOWN: &str = "no supervisor would start the root again";
+/// Why the root cannot be steered. Killed or stopped it would end the node, which is for a signal to
+/// do, in order; suspended it would leave the faults of its children undecided.
+const NOBODY_ABOVE: &str = "it is the root, and nobody is above it to decide what follows";
 
 fn running(actor: &AnyRef) -> Option<()> {
     actor.is_alive().then_some(())

@@ -26,6 +26,11 @@ pub(crate) fn blast(verb: Verb, path: &ActorPath, blast: &BlastRadius, style: St
             }
         },
     ));
+    if let Some(supervisor) = &blast.held_by {
+        let text =
+            format!("! {supervisor} is suspended: what follows is decided when it is resumed");
+        lines.push(("held", style.paint(Tone::Warn, &text)));
+    }
     if blast.ends_node {
         lines.push(("node", style.paint(Tone::Bad, "! the root would end, and the node with it")));
     }

@@ -27,7 +27,7 @@ pub(crate) use inspect::{info, inspect, state, statistics};
 pub(crate) use interactions::interactions;
 pub(crate) use ps::ps;
 pub(crate) use style::Style;
-pub(crate) use tasks::{taken, task, task_table, tasks, tasks_steered};
+pub(crate) use tasks::{taken, task, task_table, tasks, tasks_foretold, tasks_steered};
 pub(crate) use tree::tree;
 pub(crate) use units::{clean, many};
 pub(crate) use why::{no_records, over_budget, why};

@@ -139,6 +139,30 @@ pub(crate) fn taken(taken: &TaskTaken) -> String {
     }
 }
 
+/// Renders what a verb would do to tasks: those it would change, and those it would be refused for.
+pub(crate) fn tasks_foretold(verb: TaskVerb, tasks: &[TaskView], style: Style) -> String {
+    if tasks.is_empty() {
+        return "no task matches; nothing would be done\n".to_owned();
+    }
+    let line = |task: &TaskView| match (verb, task.state) {
+        (TaskVerb::Cancel, TaskState::Cancelled) => {
+            format!("cancel {} would change nothing: it is cancelled\n", task.id)
+        }
+        (TaskVerb::Cancel, state) if state.is_ended() => {
+            format!("cancel {} would be refused: it is {state}\n", task.id)
+        }
+        (TaskVerb::Cancel, _) => format!("cancel {} would end it\n", task.id),
+        (TaskVerb::Retry, TaskState::Failed | TaskState::Dead) => {
+            format!("retry {} would have it tried again\n", task.id)
+        }
+        (TaskVerb::Retry, state) => {
+            format!("retry {} would be refused: it is {state}\n", task.id)
+        }
+    };
+    let lines: String = tasks.iter().map(line).collect();
+    format!("{}{lines}", task_table(tasks, style))
+}
+
 /// Renders the outcome for each task that was steered.
 pub(crate) fn tasks_steered(verb: TaskVerb, done: &[TaskView]) -> String {
     if done.is_empty() {

@@ -14,7 +14,8 @@ use crate::render;
 /// Call any operation by its name
 ///
 /// The list below has the standard operations; a node may have more. An operation that
-/// changes the node asks first, and the node records it. The answer is JSON; a stream
+/// changes the node asks first, and the node records it; one that is not in the list needs
+/// --yes. The answer is JSON; a stream
 /// prints one document a line until it ends or Ctrl-C.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = help(&Table::standard()))]
@@ -55,8 +56,17 @@ impl Call {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let fields = fields(&self.fields)?;
         let table = Table::standard();
-        // An operation that this msctl does not know may change something, so it asks.
-        let kind = table.row(&self.name).map_or(OpKind::Steer, |row| row.kind);
+        let kind = match table.row(&self.name) {
+            Ok(row) => row.kind,
+            // The node may know it, and it may change something. But most likely it is a slip of the
+            // pen, and a question about that would hide it.
+            Err(_) if self.yes.yes => OpKind::Steer,
+            Err(error) => {
+                return Err(ControlError::from(error)
+                    .next("`msctl call --help` lists the names; --yes asks the node all the same")
+                    .into());
+            }
+        };
         if kind.outlives_its_caller() {
             let what = format!("call {}", render::clean(&self.name));
             consent(&self.yes, &what, REPEAT)?.obtain(&what)?;

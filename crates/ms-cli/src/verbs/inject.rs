@@ -3,8 +3,9 @@
 use clap::{Args, ValueEnum};
 use ms_control::proto::{self, Verb};
 use ms_core::ActorPath;
+use ms_ops::ops;
 
-use crate::args::after_help;
+use crate::args::{Only, after_help};
 use crate::confirm::{REPEAT, Yes, consent};
 use crate::context::Cx;
 use crate::exit::{Outcome, say};
@@ -25,6 +26,8 @@ pub(crate) struct Inject {
     fault: Fault,
     #[command(flatten)]
     yes: Yes,
+    #[command(flatten)]
+    only: Only,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -57,7 +60,9 @@ impl Inject {
         let consent = consent(&self.yes, &what, REPEAT)?;
         warn(&self.path, cx).await?;
         consent.obtain(&what)?;
-        let injected = cx.connect().await?.inject(self.path, fault).await?;
+        let Only { incarnation, request_id } = self.only;
+        let order = ops::Inject { path: self.path, fault, incarnation, request_id };
+        let injected = cx.connect().await?.call(order).await?;
         match cx.json {
             true => cx.out.json("injected", &injected),
             false => {
@@ -72,7 +77,9 @@ async fn warn(path: &ActorPath, cx: &Cx) -> Outcome {
     // Every fault may end its actor, as a kill does. An error here is no obstacle: the order itself
     // meets the same one, and reports it.
     let predicted = cx.connect().await?.dry_run(path.clone(), Verb::Kill).await;
-    if predicted.is_ok_and(|blast| blast.ends_node) {
+    // The root cannot be killed, so there is no dry run of it either; a fault may end it all the same.
+    let is_root = path.parent().is_none();
+    if is_root || predicted.is_ok_and(|blast| blast.ends_node) {
         say(&format!("! if this ends {path}, the root ends too, and the node with it\n"));
     }
     Ok(())

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use ms_control::proto::PsSort;
+use ms_control::proto::{MAX_WINDOW, PsSort};
 
-use crate::args::{after_help, millis, span};
+use crate::args::{after_help, millis, span_up_to};
 use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
@@ -23,7 +23,7 @@ pub(crate) struct Ps {
     #[arg(long, value_enum, default_value = "busy", value_name = "KEY")]
     sort: Sort,
     /// Length of the window, at most 60s
-    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = span)]
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = span_up_to(MAX_WINDOW))]
     window: Duration,
     /// Show only the first N
     #[arg(long, value_name = "N")]

@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 use ms_control::proto::Verb;
 use ms_control::{ControlError, Kind};
 use ms_core::ActorPath;
+use ms_ops::ops::SteerActor;
 
-use crate::args::after_help;
+use crate::args::{Only, after_help};
 use crate::confirm::{Consent, LOOK_FIRST, Sure, consent};
 use crate::context::Cx;
 use crate::exit::{Outcome, say};
@@ -18,6 +19,8 @@ pub(crate) struct Target {
     path: ActorPath,
     #[command(flatten)]
     sure: Sure,
+    #[command(flatten)]
+    only: Only,
 }
 
 /// The verbs that change a running actor.
@@ -27,6 +30,7 @@ pub(crate) enum Steer {
     #[command(after_help = after_help!(
         "msctl kill /root/agents/crawler-3 --dry-run",
         "msctl kill /root/agents/crawler-3 --yes --reason 'stuck since noon'",
+        "msctl kill /root/agents/crawler-3 --yes --incarnation 4    only if that one lives",
     ))]
     Kill(Target),
     /// Stop an actor in an orderly way and start it again
@@ -69,7 +73,7 @@ impl Steer {
 }
 
 async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
-    let Target { path, sure: Sure { dry_run, yes, reason } } = target;
+    let Target { path, sure: Sure { dry_run, yes, reason }, only } = target;
     if dry_run {
         let blast = cx.connect().await?.dry_run(path.clone(), verb).await?;
         return match cx.json {
@@ -83,7 +87,9 @@ async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
     preview(verb, &path, consent, cx).await?;
     consent.obtain(&what)?;
     // A new connection: the node closes one that idles while a person thinks.
-    let steered = cx.connect().await?.steer(path, verb, reason).await?;
+    let Only { incarnation, request_id } = only;
+    let order = SteerActor { path, verb, reason, incarnation, request_id };
+    let steered = cx.connect().await?.call(order).await?;
     match cx.json {
         true => cx.out.json("steered", &steered),
         false => cx.out.text(&render::steered(&steered)),

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
+use ms_control::proto::MAX_TRACE_FOR;
 use ms_core::ActorPath;
 use ms_ops::ops;
 
-use crate::args::{after_help, millis, span};
+use crate::args::{after_help, millis, span_up_to};
 use crate::context::Cx;
 use crate::exit::{Outcome, say};
 use crate::render;
@@ -27,7 +28,7 @@ pub(crate) struct Trace {
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max: u32,
     /// End after this time, at most 10m
-    #[arg(long = "for", default_value = "10s", value_name = "TIME", value_parser = span)]
+    #[arg(long = "for", default_value = "10s", value_name = "TIME", value_parser = span_up_to(MAX_TRACE_FOR))]
     span: Duration,
 }
 

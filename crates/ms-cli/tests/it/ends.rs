@@ -18,7 +18,7 @@ fn what_goes_wrong_has_its_exit_code() {
         (&["dance"][..], 2, "unrecognized subcommand"),
         (&["tree", "root"], 2, "start it with '/'"),
         (&["tree", "--depth", "65"], 2, "at most 64"),
-        (&["ps", "--window", "61s"], 2, "at most 60000"),
+        (&["ps", "--window", "61s"], 2, "at most 60s"),
         (&["tasks", "ls", "--limit", "0"], 2, "between 1 and 1000"),
         (&["tasks", "submit", "echo", "{"], 2, "error[MS0014]"),
         (&["tasks", "submit", "echo", r#"{"a":1,"a":2}"#], 2, "\"a\" appears twice"),

@@ -64,6 +64,7 @@ fn operations_are_called_by_their_name() {
         t.run(&["call", "names.lookup", r#"{"nmae":"task-store"}"#]);
         t.run(&["call", "names.lookup", "task-store"]);
         t.run(&["call", "names.look"]);
+        t.run(&["call", "names.look", "--yes"]);
         let nobody = r#"{"id":"01a20de1-fe43-7694-b430-621455741178"}"#;
         t.run(&["call", "tasks.retry", nobody]);
         t.run(&["call", "tasks.retry", nobody, "--yes"]);

@@ -9,6 +9,8 @@ use crate::transcript::compare;
 
 /// An agent that no other test touches.
 const SPARE: &str = "/root/components/application/tasks/spare/spare-1";
+/// Their supervisor.
+const SPARES: &str = "/root/components/application/tasks/spare";
 /// One more, for faults.
 const OTHER: &str = "/root/components/application/tasks/spare/spare-2";
 
@@ -23,6 +25,9 @@ fn an_actor_is_steered_and_it_is_on_record() {
         }
         assert_eq!(node.incarnation(SPARE), 1, "until now nothing was done");
         t.json(&["kill", SPARE, "--dry-run"]);
+        t.run(&["suspend", SPARES, "--yes"]);
+        t.run(&["kill", SPARE, "--dry-run"]);
+        t.run(&["resume", SPARES, "--yes"]);
         t.run(&["restart", SPARE, "--yes", "--reason", "the first"]);
         node.comes_back(SPARE, 1);
         // It ended on an order, so there is no record, but `why` knows of the end.
@@ -36,15 +41,25 @@ fn an_actor_is_steered_and_it_is_on_record() {
         t.run(&["resume", SPARE, "--yes"]);
         for verb in ["restart", "kill", "suspend", "resume", "stop"] {
             let before = node.incarnation(SPARE);
-            t.json(&[verb, SPARE, "--yes", "--reason", "as JSON"]);
+            let (life, once) = (before.to_string(), format!("{verb}-once"));
+            let only = ["--incarnation", &life, "--request-id", &once];
+            t.json(&[&[verb, SPARE, "--yes", "--reason", "as JSON"], &only[..]].concat());
             if ["restart", "kill"].contains(&verb) {
                 node.comes_back(SPARE, before);
+                // Sent again, it is answered as before; and one that is meant for the life before is
+                // too late.
+                let again = [&[verb, SPARE, "--yes", "--reason", "as JSON"], &only[..]].concat();
+                assert_eq!(node.msctl(&again).code, Some(0));
+                assert_eq!(node.incarnation(SPARE), before + 1, "carried out once");
+                let late = [verb, SPARE, "--yes", "--incarnation", &life];
+                node.msctl(&late).fails(5, "error[MS0034]");
             }
         }
         t.run(&["restart", SPARE, "--yes", "--reason", "up again"]);
         let record = t.lines(&format!("steered  {SPARE}"), &["events", "--about", "node"]);
         let steered = record.out.lines().filter(|line| line.contains("  steered")).count();
-        assert_eq!(steered, 10, "an order without a yes leaves no record: {}", record.out);
+        // Ten as above, two of their supervisor, and two that came too late: a refusal is on record.
+        assert_eq!(steered, 14, "an order without a yes leaves no record: {}", record.out);
     });
 }
 
@@ -53,9 +68,13 @@ fn faults_are_injected_and_why_says_so() {
     compare("faults", |t| {
         let node = t.node;
         t.input(&["inject", OTHER, "crash"], "y\n").fails(5, "error[MS0021]");
-        for (life, fault) in [(1, "crash"), (2, "crash-after-await")] {
-            t.run(&["inject", OTHER, fault, "--yes"]);
-            node.comes_back(OTHER, life);
+        for (number, fault) in [(1, "crash"), (2, "crash-after-await")] {
+            let (life, once) = (number.to_string(), format!("{fault}-once"));
+            let only = ["--incarnation", &life, "--request-id", &once];
+            node.msctl(&["inject", OTHER, fault, "--yes", "--incarnation", "99"])
+                .fails(5, "error[MS0034]");
+            t.run(&[&["inject", OTHER, fault, "--yes"], &only[..]].concat());
+            node.comes_back(OTHER, number);
         }
         t.run(&["why", OTHER, "--last", "2"]);
         let why = t.node.json(&["why", OTHER]).remove(0);
@@ -97,6 +116,14 @@ fn what_the_node_refuses_is_refused() {
     let node = node();
     let run = node.msctl(&["inject", "/root", "hang", "--yes"]);
     run.fails(5, "error[MS0011]");
+    for verb in ["kill", "restart", "suspend", "resume", "stop"] {
+        for sure in ["--dry-run", "--yes"] {
+            node.msctl(&[verb, "/root", sure]).fails(5, "error[MS0011]");
+        }
+        // The dry run before an order may not be the only one that refuses.
+        let fields = format!(r#"{{"path":"/root","verb":"{verb}"}}"#);
+        node.msctl(&["call", "actors.steer", &fields, "--yes"]).fails(5, "error[MS0011]");
+    }
     until("it is on record", || {
         let events = node.msctl(&["events", "--about", "node"]).ok();
         events.lines().any(|line| line.contains("steered    /root: inject hang")).then_some(())

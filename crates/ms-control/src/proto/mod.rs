@@ -8,7 +8,8 @@
 //!
 //! A request gives the name of an operation of `ms-ops`, and its fields beside it:
 //! `{"do":"actors.inspect","path":"/root/agents"}`. The answer is that of the operation. Requests are
-//! read strictly: an unknown name or field is an error.
+//! read strictly: an unknown name or field is an error. Such an error has the number of its call, and
+//! the next call may follow; the node closes the connection after a frame whose number it cannot read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -128,7 +129,7 @@ impl fmt::Display for TaskVerb {
 /// One frame of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Response<A> {
-    /// Number of the request; 0 when it could not be read.
+    /// Number of the request; 0 when it could not be read, and the connection is closed.
     pub id: u64,
     /// The answer.
     pub body: Body<A>,

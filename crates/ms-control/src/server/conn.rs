@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_ops::{Caller, OpError, OpKind, Prepared, Written};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
@@ -12,6 +12,7 @@ use super::{ControlService, Peer};
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{AnyRequest, Body, Call, Hello, HelloReply, Named, PROTO_VERSION, Response};
+use ms_core::ErrorChain;
 use ms_core::time::part;
 use ms_core::view::SCHEMA_VERSION;
 use ms_json::JsonError;
@@ -54,9 +55,11 @@ pub(super) async fn serve(
 /// Sends the reason to a connection that is not served. Never waits, for this is not its own task.
 pub(super) fn refuse(stream: &UnixStream, error: ControlError) {
     let reply = hello_reply(Some(error));
-    match frame::encode(&reply, 4096).map(|frame| stream.try_write(&frame)) {
-        Ok(Ok(_)) => {}
-        failed => tracing::debug!(?failed, "refusal not delivered"),
+    let frame = frame::encode(&reply, 4096);
+    let sent = frame.and_then(|frame| Ok(stream.try_write(&frame)?));
+    if let Err(error) = sent {
+        let error = ErrorChain::from_error(&error);
+        tracing::debug!(%error, "refusal not delivered");
     }
 }
 
@@ -91,16 +94,19 @@ impl Conn {
     async fn one_call(&mut self) -> Result<(), Over> {
         let within = self.service.limits.idle_deadline;
         let call = match self.next_frame(within).await? {
-            Ok(frame) => self.read_call(&frame),
-            Err(error) => Err(error),
+            Ok(frame) => self.read_call(&frame).map_err(|error| (number_of(&frame), error)),
+            Err(error) => Err((None, error)),
         };
         match call {
-            // Where the next frame begins is not certain any more.
-            Err(error) => {
+            Ok(call) => self.answer(call).await,
+            // A whole frame whose number can be read: the client knows which of its calls was wrong,
+            // and the next one may be right.
+            Err((Some(id), error)) => self.respond_err(id, error).await,
+            // Where the next frame begins is not certain, or what the client speaks.
+            Err((None, error)) => {
                 self.respond_err(0, error).await?;
                 Err(Over)
             }
-            Ok(call) => self.answer(call).await,
         }
     }
 
@@ -108,6 +114,10 @@ impl Conn {
         let call: Call<AnyRequest> =
             ms_json::from_slice(frame, DEPTH).map_err(|error| malformed(&error))?;
         let Call { id, deadline_ms, request: Named { name, fields } } = call;
+        if deadline_ms == Some(0) {
+            return Err(ControlError::bad_request("deadline_ms is 0, and must be at least 1")
+                .next("leave it out for the node's own"));
+        }
         let request = self.service.desk.table().read(&name, fields.into())?;
         Ok(Call { id, deadline_ms, request })
     }
@@ -224,6 +234,15 @@ pub(super) fn for_handler(granted: Duration) -> Duration {
 
 fn malformed(error: &JsonError) -> ControlError {
     ControlError::bad_request("the request is malformed").why(error.to_string())
+}
+
+/// Returns the number of a call that is wrong in some other place.
+fn number_of(frame: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Numbered {
+        id: u64,
+    }
+    ms_json::from_slice(frame, DEPTH).ok().map(|Numbered { id }| id)
 }
 
 fn unreadable(error: serde_json::Error) -> ControlError {

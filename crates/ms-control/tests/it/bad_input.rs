@@ -41,20 +41,55 @@ async fn malformed_requests_are_refused_and_the_connection_closed() {
         "not json",
         "",
         "null",
-        r#"{"id":1,"request":{"do":"no.such"}}"#,
-        r#"{"id":1,"request":{"do":"tree.walk","depht":1}}"#,
-        r#"{"id":1,"request":{"do":"actors.inspect","path":"/root/../x"}}"#,
+        "[7]",
+        r#"{"request":{"do":"node.info"}}"#,
+        r#"{"id":-1,"request":{"do":"node.info"}}"#,
+        r#"{"id":1,"id":2,"request":{"do":"node.info"}}"#,
         &deep,
     ] {
         let mut raw = Raw::greeted(server.path()).await;
-        raw.bytes(&u32::try_from(bad.len()).expect("short").to_be_bytes()).await;
-        raw.bytes(bad.as_bytes()).await;
+        raw.frame(bad).await;
         let error = raw.last_error().await;
-        assert_eq!(error["kind"], "bad_request", "{bad:.60}");
-        let code = if bad.contains("no.such") { "MS0032" } else { "MS0014" };
-        assert_eq!(error["code"], code);
+        assert_eq!((&error["kind"], &error["code"]), (&json!("bad_request"), &json!("MS0014")));
     }
     still_answers(server.path()).await;
+}
+
+/// Whoever sends several calls must learn which of them was wrong, and need not connect again.
+#[tokio::test]
+async fn a_wrong_call_with_a_number_is_answered_with_it_and_the_connection_goes_on() {
+    let (server, _dir) = node(limits()).await;
+    let mut raw = Raw::greeted(server.path()).await;
+    for (id, (code, rest)) in [
+        ("MS0032", r#""request":{"do":"no.such"}"#),
+        ("MS0014", r#""request":{"do":"tree.walk","depht":1}"#),
+        ("MS0014", r#""request":{"do":"actors.inspect"}"#),
+        ("MS0014", r#""request":{"do":"actors.inspect","path":7}"#),
+        ("MS0014", r#""request":{"do":"actors.inspect","path":"/root/../x"}"#),
+        ("MS0014", r#""request":{"path":"/root"}"#),
+        ("MS0014", r#""request":"node.info""#),
+        ("MS0014", r#""role":"admin","request":{"do":"node.info"}"#),
+        ("MS0014", r#""deadline_ms":"soon","request":{"do":"node.info"}"#),
+        ("MS0014", r#""deadline_ms":0,"request":{"do":"node.info"}"#),
+        ("MS0014", r#""do":"node.info""#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        raw.frame(&format!(r#"{{"id":{id},{rest}}}"#)).await;
+        let said = raw.hear().await;
+        assert_eq!(said["id"], id, "{rest}: {said}");
+        let error = &said["body"]["err"];
+        assert_eq!(
+            (&error["kind"], &error["code"]),
+            (&json!("bad_request"), &json!(code)),
+            "{rest}"
+        );
+    }
+    raw.say(&json!({"id": 99, "request": {"do": "node.info"}})).await;
+    let said = raw.hear().await;
+    assert_eq!(said["id"], 99);
+    assert!(said["body"]["ok"].is_object(), "{said}");
 }
 
 #[tokio::test]

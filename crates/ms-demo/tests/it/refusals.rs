@@ -4,9 +4,11 @@
 use crate::common;
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
 use common::{Bench, Run, finish};
+use ms_runtime::exit;
 
 fn refused(bench: &Bench, args: &[&str], code: i32, says: &[&str]) {
     let run = bench.run("refused", args);
@@ -35,8 +37,13 @@ fn bad_input_is_refused_with_its_code() {
     refused(&bench, &["--out", &at("file")], 8, &["no other file is overwritten"]);
     assert_eq!(fs::read(at("file")).unwrap(), b"x");
     refused(&bench, &["--state", &at("file")], 8, &["--state"]);
-    refused(&bench, &["--control", &at(&"x".repeat(200))], 8, &["--control"]);
-    refused(&bench, &["--control", &at("text.txt")], 8, &["because: ", "is not a socket"]);
+    // As `ms-server` ends with them: `a_control_socket_that_cannot_be_used_is_5`.
+    let code = exit::CONTROL.into();
+    refused(&bench, &["--control", &at(&"x".repeat(200))], code, &["--control"]);
+    refused(&bench, &["--control", &at("text.txt")], code, &["because: ", "is not a socket"]);
+    refused(&bench, &["--control", &at("no/such/dir.sock")], code, &["because: ", "dir.sock"]);
+    let _listening = UnixListener::bind(at("used.sock")).unwrap();
+    refused(&bench, &["--control", &at("used.sock")], code, &["because: ", "in use"]);
     fs::create_dir(at("damaged")).unwrap();
     fs::write(at("damaged/tasks.db"), "no database".repeat(1000)).unwrap();
     refused(&bench, &["--state", &at("damaged")], 8, &["--fresh"]);
@@ -66,6 +73,25 @@ fn a_report_is_written_over_no_other_file() {
     let left = fs::read_dir(bench.dir.path()).unwrap();
     let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with(".report")), "{names:?}");
+}
+
+/// Whoever names another tree and forgets that there is a state keeps what was done.
+#[test]
+fn the_state_of_another_input_is_left_alone_until_it_is_to_be_replaced() {
+    let bench = Bench::new();
+    let baseline = bench.baseline();
+    let at = |name: &str| bench.dir.path().join(name).to_str().unwrap().to_owned();
+    fs::create_dir(at("sources")).unwrap();
+    fs::write(at("sources/lib.rs"), "pub fn f() {}\n").unwrap();
+    let state = at("baseline.state");
+    let other = ["--path", &at("sources"), "--state", &state];
+    refused(&bench, &other, 8, &["another input", "--fresh", "--state"]);
+    // Nothing is audited again.
+    let again = bench.run("baseline", &[]);
+    again.assert_same_as(&baseline);
+    assert!(again.stderr.contains("resumed"), "{}", again.stderr);
+    let replaced = bench.run("other", &[&other[..], &["--fresh"]].concat());
+    assert_eq!((replaced.code, replaced.tally("in")), (Some(0), 1), "{}", replaced.stderr);
 }
 
 #[test]
@@ -128,11 +154,11 @@ fn an_audit_of_nothing_is_no_success() {
     let all = run(&["--all"], "empty");
     assert_eq!(all.code, Some(8), "{}", all.stderr);
     assert!(all.stderr.contains("cargo build"), "{}", all.stderr);
-    let own = run(&[], "empty");
+    let own = run(&["--fresh"], "empty");
     assert_eq!((own.code, own.tally("in")), (Some(8), 0), "{}", own.stderr);
     assert!(own.stderr.contains("no Rust source"), "{}", own.stderr);
     fs::write(bench.dir.path().join("Cargo.lock"), "[[package]]\nversion = 3\nname\n").unwrap();
-    let broken = run(&[], "empty");
+    let broken = run(&["--fresh"], "empty");
     assert_eq!(broken.code, Some(8), "{}", broken.stderr);
     assert!(broken.stderr.contains("Cargo.lock, line"), "{}", broken.stderr);
 }

@@ -48,7 +48,7 @@ pub mod exit {
 /// The way in which a tree ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RunEnd {
-    /// By itself: an automatic shutdown, or a stop over the control endpoint.
+    /// By itself: an automatic shutdown.
     Completed,
     /// On request, in order.
     Stopped,

@@ -72,8 +72,12 @@ fn a_dry_run_tells_what_a_kill_does() {
             .await;
             let escalates = client.dry_run(path("/root/twins/b"), Verb::Kill).await.expect("there");
             assert_eq!(escalates.escalates, [path("/root/twins")]);
-            let root = client.dry_run(path("/root"), Verb::Stop).await.expect("there");
-            assert!(root.ends_node && root.stopped.len() == 10, "{root:?}");
+            for verb in [Verb::Kill, Verb::Restart, Verb::Suspend, Verb::Resume, Verb::Stop] {
+                let refused = client.dry_run(path("/root"), verb).await.expect_err("the root");
+                assert_eq!((refused.code.as_ref(), refused.kind), ("MS0011", Kind::Refused));
+                let refused = client.steer(path("/root"), verb, None).await.expect_err("the root");
+                assert_eq!((refused.code.as_ref(), refused.kind), ("MS0011", Kind::Refused));
+            }
             let error =
                 client.dry_run(path("/root/nobody"), Verb::Kill).await.expect_err("not there");
             assert_eq!(error.kind, Kind::NotFound);

@@ -40,6 +40,7 @@ impl Handler<DryRun> for SupervisorActor {
             restarted: impact.restarted.iter().flat_map(|&key| self.started_with(key)).collect(),
             dropped: self.paths_of(&impact.dropped),
             escalates: if impact.escalates { vec![self.path.clone()] } else { Vec::new() },
+            held_by: impact.is_held.then(|| self.path.clone()),
             ends_node: false,
         };
         let (me, supervisor_exits) = (self.me.upgrade(), impact.supervisor_exits);

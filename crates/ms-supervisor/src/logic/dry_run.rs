@@ -27,11 +27,16 @@ pub(crate) struct Impact {
     pub(crate) escalates: bool,
     /// What the supervisor ends with, if it does.
     pub(crate) supervisor_exits: Option<ExitReason>,
+    /// The supervisor is suspended: it decides nothing until it is resumed.
+    pub(crate) is_held: bool,
 }
 
 /// Foretells what follows when this happens to the child at `now`.
 pub(crate) fn impact(policy: &Policy, now: Tick, child: ChildKey, change: &Change) -> Impact {
     let dynamic = policy.flags().strategy == Strategy::SimpleOneForOne;
+    if policy.is_suspended() {
+        return held(policy, child, change, dynamic);
+    }
     match change {
         Change::Exit(reason) => exit(policy, now, child, reason),
         // A dynamic child cannot be started again once it was stopped: it is killed.
@@ -39,6 +44,20 @@ pub(crate) fn impact(policy: &Policy, now: Tick, child: ChildKey, change: &Chang
         Change::Restart => stop(policy, child, true),
         Change::Stop => stop(policy, child, false),
     }
+}
+
+/// Foretells a change under a suspended supervisor (I2). An end happens all the same, but nothing
+/// follows from it; an order to stop or to restart waits with everything else.
+fn held(policy: &Policy, key: ChildKey, change: &Change, dynamic: bool) -> Impact {
+    let runs = policy.child(key).is_some_and(|child| child.state == ChildState::Running);
+    let ends = match change {
+        Change::Exit(_) => true,
+        // Carried out as a kill, which waits for nobody.
+        Change::Restart => dynamic,
+        Change::Stop => false,
+    };
+    let stopped = if ends && runs { vec![key] } else { Vec::new() };
+    Impact { stopped, is_held: true, ..Impact::default() }
 }
 
 fn exit(policy: &Policy, now: Tick, child: ChildKey, reason: &ExitReason) -> Impact {
@@ -49,6 +68,7 @@ fn exit(policy: &Policy, now: Tick, child: ChildKey, reason: &ExitReason) -> Imp
         dropped: preview.dropped,
         escalates: preview.escalates,
         supervisor_exits: preview.supervisor_exits,
+        is_held: false,
     };
     // The policy lists whom it takes along; the child itself comes first.
     if preview.verdict.is_some() {
@@ -79,6 +99,7 @@ pub(crate) fn with_subtrees(direct: BlastRadius, tree: &TreeNode) -> BlastRadius
     let mut radius = BlastRadius {
         restarted: direct.restarted,
         escalates: direct.escalates,
+        held_by: direct.held_by,
         ..BlastRadius::default()
     };
     for path in direct.stopped {

@@ -11,8 +11,8 @@ use actix::prelude::*;
 use common::{path, paused};
 use futures_util::poll;
 use ms_actor::{Fault, Ref, SendError, SendFailure, StartError};
-use ms_core::view::{Decision, Lifecycle};
-use ms_core::{Backoff, ChildId, ExitReason, Incarnation, Restart};
+use ms_core::view::{BlastRadius, Decision, Lifecycle};
+use ms_core::{ActorPath, Backoff, ChildId, ExitReason, Incarnation, Restart};
 use ms_supervisor::{
     ChildSpec, DynamicChild, Heartbeat, SupervisorError, SupervisorSpec, Verb, start_root,
 };
@@ -117,6 +117,81 @@ fn giving_up_reaches_the_root_and_references_survive_it_below() {
         assert_eq!(radius.escalates, [path("/root/inner"), path("/root")]);
         assert!(a.ask(Add(13)).await.is_err());
         assert_eq!(root.ended().await, ExitReason::Shutdown);
+    });
+}
+
+/// Nobody is above the root to decide what follows, so no verb is for it, and no dry run says
+/// otherwise.
+#[test]
+fn x11_no_verb_is_for_the_root() {
+    paused(|node| async move {
+        let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::actor("a", || Counter(0)));
+        let root = start_root(&node, tree).await.expect("starts");
+        for verb in [Verb::Kill, Verb::Restart, Verb::Suspend, Verb::Resume, Verb::Stop] {
+            for done in [
+                root.dry_run(&path("/root"), verb).await.map(drop),
+                root.steer(&path("/root"), verb).await,
+                // Even of a life that is not there: what is asked is refused, not whom it is meant for.
+                root.steer_incarnation(&path("/root"), verb, Some(Incarnation(7))).await,
+            ] {
+                let refused = done.expect_err("refused");
+                assert!(matches!(refused, SupervisorError::Refused { .. }), "{verb}: {refused}");
+            }
+        }
+        assert_eq!(root.get::<Counter>("a").await.expect("there").ask(Add(1)).await.ok(), Some(1));
+    });
+}
+
+/// I2: a suspended supervisor decides nothing, so a dry run foretells an end and no restart.
+#[test]
+fn x11_a_dry_run_knows_that_a_supervisor_is_suspended() {
+    paused(|node| async move {
+        let inner = SupervisorSpec::one_for_all("inner")
+            .intensity(0, Duration::from_secs(60))
+            .child(ChildSpec::actor("a", || Counter(0)))
+            .child(ChildSpec::actor("b", || Counter(0)));
+        let pool = SupervisorSpec::dynamic("pool", ChildSpec::actor("x", || Counter(0)));
+        let tree = SupervisorSpec::one_for_one("root")
+            .child(ChildSpec::supervisor(inner))
+            .child(ChildSpec::supervisor(pool));
+        let root = start_root(&node, tree).await.expect("starts");
+        let [inner, pool, a, b] =
+            ["/root/inner", "/root/pool", "/root/inner/a", "/root/inner/b"].map(path);
+        let dynamic = DynamicChild::actor(|| Counter(0)).name("x");
+        let started = root.supervisor("pool").await.expect("there").start_dynamic(dynamic).await;
+        started.expect("starts");
+        for supervisor in [&inner, &pool] {
+            root.steer(supervisor, Verb::Suspend).await.expect("there");
+        }
+        let held = |stopped: &[&ActorPath], by: &ActorPath| BlastRadius {
+            stopped: stopped.iter().copied().cloned().collect(),
+            held_by: Some(by.clone()),
+            ..BlastRadius::default()
+        };
+        // An order waits until the supervisor is resumed; a kill waits for nobody, and a restart of a
+        // dynamic child is one.
+        let x = path("/root/pool/x");
+        for (at, verb, foretold) in [
+            (&a, Verb::Kill, held(&[&a], &inner)),
+            (&a, Verb::Stop, held(&[], &inner)),
+            (&a, Verb::Restart, held(&[], &inner)),
+            (&x, Verb::Kill, held(&[&x], &pool)),
+            (&x, Verb::Restart, held(&[&x], &pool)),
+            (&x, Verb::Stop, held(&[], &pool)),
+        ] {
+            assert_eq!(root.dry_run(at, verb).await.expect("there"), foretold, "{verb} {at}");
+        }
+        // It is itself the child of one that decides.
+        let whole = root.dry_run(&inner, Verb::Kill).await.expect("there");
+        assert_eq!((whole.held_by, whole.restarted.len()), (None, 3), "its supervisor restarts it");
+        // And so it happens.
+        root.steer(&a, Verb::Kill).await.expect("there");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!root.find(&a).await.expect("there").is_alive(), "not restarted");
+        assert!(root.find(&b).await.expect("there").is_alive(), "not taken along");
+        root.steer(&inner, Verb::Resume).await.expect("there");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(root.find(&a).await.expect("there").is_alive(), "decided now");
     });
 }
 

@@ -55,13 +55,13 @@ pub(super) async fn pass(
     // The pattern, never the path: labels come from a closed set.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".to_owned());
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let peer = request.extensions().get::<Peer>().map(|peer| tracing::field::display(peer.0));
     let trace = Traced::of(request.headers());
     request.extensions_mut().insert(trace);
     let (trace_id, span_id) = (trace.own.trace_id(), trace.own.span_id());
     let parent_id = trace.caller.map(|caller| tracing::field::display(caller.span_id()));
     let span =
-        tracing::info_span!("http", %id, %method, route, ?peer, %trace_id, %span_id, parent_id);
+        tracing::info_span!("http", %id, %method, route, peer, %trace_id, %span_id, parent_id);
     let close = request.headers().contains_key(header::TRANSFER_ENCODING);
 
     let answer = async {

@@ -115,7 +115,7 @@ async fn steer(verb: TaskVerb, tasks: Vec<TaskView>, sure: Sure, cx: &Cx) -> Out
     if dry_run {
         return match cx.json {
             true => cx.out.json("tasks_dry_run", &tasks),
-            false => cx.out.text(&render::task_table(&tasks, cx.out.style)),
+            false => cx.out.text(&render::tasks_foretold(verb, &tasks, cx.out.style)),
         };
     }
     let mut done = Vec::with_capacity(tasks.len());

@@ -170,6 +170,12 @@ impl Raw {
         serde_json::from_slice(&frame).expect("JSON")
     }
 
+    /// Sends a text as a frame, whatever it is.
+    pub async fn frame(&mut self, text: &str) {
+        self.bytes(&u32::try_from(text.len()).expect("short").to_be_bytes()).await;
+        self.bytes(text.as_bytes()).await;
+    }
+
     /// The error of the next answer, after which the connection must end.
     pub async fn last_error(&mut self) -> Value {
         let said = self.hear().await;
