@@ -36,7 +36,7 @@ fn the_path_of_a_child_is_right_at_every_length() {
     }
     // The lengths about the border, one by one.
     for len in 1..=64 {
-        let parent = ActorPath::new(&format!("/{}", "p".repeat(64))).expect("valid");
+        let parent = ActorPath::new(format!("/{}", "p".repeat(64))).expect("valid");
         let id = ChildId::new("c".repeat(len)).expect("valid");
         assert_eq!(parent.child(&id).as_str(), format!("{parent}/{id}"));
     }

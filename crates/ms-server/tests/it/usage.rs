@@ -25,7 +25,7 @@ fn a_control_socket_that_cannot_be_used_is_5() {
     let long = "x".repeat(200);
     for (name, says) in [
         (long.as_str(), "--control"),
-        ("text.txt", "is no socket"),
+        ("text.txt", "is not a socket"),
         ("no/such/dir.sock", "dir.sock"),
         ("used.sock", "in use"),
     ] {
