@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitReason;
-use crate::task::{TaskChange, TaskId, TaskNews, TaskSteering, TaskTransition};
+use crate::task::{TaskChange, TaskId, TaskLogEvent, TaskSteering, TaskTransition};
 use crate::view::{EventKind, Numbered};
 
 /// One item of a stream of events, with its number in the log it is from.
@@ -81,11 +81,11 @@ impl StreamKind {
     }
 }
 
-impl From<TaskNews> for StreamKind {
-    fn from(news: TaskNews) -> Self {
-        match news {
-            TaskNews::Moved(transition) => Self::Task(transition),
-            TaskNews::Steered(steering) => Self::TaskSteered(steering),
+impl From<TaskLogEvent> for StreamKind {
+    fn from(event: TaskLogEvent) -> Self {
+        match event {
+            TaskLogEvent::Moved(transition) => Self::Task(transition),
+            TaskLogEvent::Steered(steering) => Self::TaskSteered(steering),
         }
     }
 }

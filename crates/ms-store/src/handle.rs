@@ -6,7 +6,7 @@ use std::time::Duration;
 use ms_actor::host::Blueprint;
 use ms_actor::{Accepts, Context, EventPort, EventSource, LateRef, Placement, Ref, Slot};
 use ms_core::task::{
-    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskNews, TaskPage,
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskLogEvent, TaskPage,
     TaskSteering, TaskView,
 };
 use ms_core::view::Tier;
@@ -79,14 +79,14 @@ impl SqliteTasks {
     /// Returns the events about tasks: the last 8,192 and those to come, with numbers of their own.
     /// An event is published once the change is on disk.
     #[must_use]
-    pub fn events(&self) -> &EventSource<TaskNews> {
+    pub fn events(&self) -> &EventSource<TaskLogEvent> {
         self.holding.events().source()
     }
 
     /// Returns the end of the log of these events that a node is given: it reads them, and adds who
     /// steered which task.
     #[must_use]
-    pub fn event_port(&self) -> EventPort<TaskNews, TaskSteering> {
+    pub fn event_port(&self) -> EventPort<TaskLogEvent, TaskSteering> {
         self.holding.events().port()
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{EventLog, OpenResource};
-use ms_core::task::{StoreError, TaskNews};
+use ms_core::task::{StoreError, TaskLogEvent};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::guard::Guard;
@@ -31,7 +31,7 @@ struct Inner {
     life: AtomicU64,
     // Not in the node's log: tasks come by the ten thousand a second, and would push the exit of an
     // actor out of a common log before anybody has read it.
-    events: EventLog<TaskNews>,
+    events: EventLog<TaskLogEvent>,
 }
 
 /// The right of one life of the actor to write, until the next one opens the file.
@@ -53,7 +53,7 @@ impl Holding {
     }
 
     /// Returns the log of events about tasks, whose numbers go on over the lives of the actor.
-    pub(crate) fn events(&self) -> &EventLog<TaskNews> {
+    pub(crate) fn events(&self) -> &EventLog<TaskLogEvent> {
         &self.0.events
     }
 

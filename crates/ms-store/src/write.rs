@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::Repeats;
-use ms_core::task::{StoreError, TaskNews, TaskTransition};
+use ms_core::task::{StoreError, TaskLogEvent, TaskTransition};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 
 use crate::answer::Answer;
@@ -138,8 +138,8 @@ impl Writer {
                     answer.send(request);
                 }
                 // Last: a caller never waits for readers of events.
-                let news = transitions.into_iter().map(TaskNews::Moved);
-                self.holding.events().publish(news, || self.node.now().as_millis());
+                let events = transitions.into_iter().map(TaskLogEvent::Moved);
+                self.holding.events().publish(events, || self.node.now().as_millis());
                 self.fold().await;
             }
             Err(error) => {

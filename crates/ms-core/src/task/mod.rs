@@ -22,7 +22,7 @@ pub use new::{
     MAX_ATTEMPTS, MAX_BATCH, MAX_PAYLOAD, MAX_PRIORITY, MAX_TASK_TIME, NewTask, Priority, Retry,
 };
 pub use state::{FencingToken, TaskState};
-pub use steering::{TaskNews, TaskSteering};
+pub use steering::{TaskLogEvent, TaskSteering};
 pub use time::TaskTime;
 pub use transition::{TaskChange, TaskTransition};
 pub use view::{Lease, TaskView, Timings};

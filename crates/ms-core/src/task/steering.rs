@@ -28,20 +28,21 @@ pub struct TaskSteering {
 
 /// One entry of the log of events about tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TaskNews {
+#[non_exhaustive]
+pub enum TaskLogEvent {
     /// A task has moved on.
     Moved(TaskTransition),
     /// Somebody steered a task, or was refused.
     Steered(TaskSteering),
 }
 
-impl From<TaskTransition> for TaskNews {
+impl From<TaskTransition> for TaskLogEvent {
     fn from(transition: TaskTransition) -> Self {
         Self::Moved(transition)
     }
 }
 
-impl From<TaskSteering> for TaskNews {
+impl From<TaskSteering> for TaskLogEvent {
     fn from(steering: TaskSteering) -> Self {
         Self::Steered(steering)
     }

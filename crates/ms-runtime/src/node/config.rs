@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ms_actor::{EventPort, NodeConfig};
 use ms_control::Limits;
-use ms_core::task::{TaskNews, TaskSteering};
+use ms_core::task::{TaskLogEvent, TaskSteering};
 use ms_ops::DeskBuilder;
 use ms_ops::record::Audit;
 use ms_registry::Registry;
@@ -38,7 +38,7 @@ pub struct Exposed {
     /// Durable tasks, for `msctl tasks`.
     pub tasks: Option<TaskClient>,
     /// What happens to durable tasks, for `msctl events`; who steered them is added to it.
-    pub task_events: Option<EventPort<TaskNews, TaskSteering>>,
+    pub task_events: Option<EventPort<TaskLogEvent, TaskSteering>>,
     /// Budgets, for `msctl why`.
     pub budgets: Option<BudgetClient>,
     /// Names and services, for `msctl lookup`.
@@ -143,7 +143,7 @@ impl RunConfig {
     /// Who steered a task is published there as well. Without this call it lists no task events at
     /// all, and who steered a task is an event of the node.
     #[must_use]
-    pub fn task_events(mut self, events: EventPort<TaskNews, TaskSteering>) -> Self {
+    pub fn task_events(mut self, events: EventPort<TaskLogEvent, TaskSteering>) -> Self {
         self.exposed.task_events = Some(events);
         self
     }

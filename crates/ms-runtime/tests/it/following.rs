@@ -9,7 +9,7 @@ use ms_actor::EventLog;
 use ms_control::Kind;
 use ms_core::stream::{About, EventFilter, StreamKind};
 use ms_core::task::{
-    AgentKind, QueueName, TaskChange, TaskId, TaskNews, TaskState, TaskTransition,
+    AgentKind, QueueName, TaskChange, TaskId, TaskLogEvent, TaskState, TaskTransition,
 };
 use ms_core::view::{EventKind, Mark};
 use ms_ops::ops::{CancelTask, FollowEvents, TraceMessages};
@@ -143,7 +143,7 @@ fn events_about_tasks_are_those_of_the_log_that_is_exposed() {
         retry_in_ms: None,
     };
     let states = [TaskState::Pending, TaskState::Cancelled];
-    log.publish(states.map(|state| TaskNews::Moved(transition(state))), || 7);
+    log.publish(states.map(|state| TaskLogEvent::Moved(transition(state))), || 7);
     let exposed = log.port();
     with_node(
         |config| config.task_events(exposed),
@@ -170,7 +170,7 @@ async fn cancel_unknown(node: &common::Node, id: TaskId) {
 
 #[test]
 fn who_steered_a_task_is_in_the_log_of_tasks() {
-    let log = EventLog::<TaskNews>::new(8);
+    let log = EventLog::<TaskLogEvent>::new(8);
     let (exposed, id) = (log.port(), some_task());
     with_node(
         |config| config.task_events(exposed),

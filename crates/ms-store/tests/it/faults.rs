@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{at, claim, close, fresh, open, refusal, run, submit, task};
-use ms_core::task::{StoreError, TaskFilter, TaskNews};
+use ms_core::task::{StoreError, TaskFilter, TaskLogEvent};
 use ms_store::StoreConfig;
 use ms_task::{Submission, TaskCommand, TaskOutcome, TaskStore};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -174,9 +174,9 @@ fn t14_a_full_store_refuses_whole_requests_and_recovers_by_itself() {
         let all = TaskFilter { limit: 1_000, ..TaskFilter::default() };
         let listed = store.list(all.clone()).await.unwrap().tasks;
         assert_eq!(listed.iter().map(|task| task.id).collect::<Vec<_>>(), kept, "half written");
-        let id = |news: &TaskNews| match news {
-            TaskNews::Moved(transition) => Some(transition.id),
-            TaskNews::Steered(_) => None,
+        let id = |event: &TaskLogEvent| match event {
+            TaskLogEvent::Moved(transition) => Some(transition.id),
+            _ => None,
         };
         let published: Vec<_> =
             store.events().kept().iter().filter_map(|event| id(&event.kind)).collect();

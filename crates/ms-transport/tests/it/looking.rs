@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{Client, get, on_system, request, rig};
 use ms_core::life::Place;
 use ms_core::task::{
-    AgentKind, QueueName, TaskChange, TaskId, TaskNews, TaskState, TaskTransition,
+    AgentKind, QueueName, TaskChange, TaskId, TaskLogEvent, TaskState, TaskTransition,
 };
 use ms_ops::policy::Policy;
 use ms_ops::{Action, OpError, Principal, Target};
@@ -179,7 +179,7 @@ fn transitions(change: TaskChange, id: u128, count: usize) -> Vec<TaskTransition
 
 fn publish(rig: &common::Rig, transitions: Vec<TaskTransition>) {
     rig.task_events
-        .publish(transitions.into_iter().map(TaskNews::Moved), || rig.node.now().as_millis());
+        .publish(transitions.into_iter().map(TaskLogEvent::Moved), || rig.node.now().as_millis());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::common;
 
 use common::{Client, call, get, on_system, post, rig, task};
-use ms_core::task::{StoreError, TaskNews, TaskState, TaskSteering};
+use ms_core::task::{StoreError, TaskLogEvent, TaskState, TaskSteering};
 use ms_core::view::EventKind;
 use ms_core::{ActorPath, ExitReason, Incarnation};
 use ms_transport::HttpLimits;
@@ -258,8 +258,8 @@ fn a_cancelled_task_stays_cancelled_and_what_has_ended_otherwise_is_a_conflict()
 fn about_tasks(rig: &common::Rig) -> Vec<TaskSteering> {
     let kept = rig.task_events.source().kept().into_iter();
     kept.filter_map(|event| match event.kind {
-        TaskNews::Steered(steering) => Some(steering),
-        TaskNews::Moved(_) => None,
+        TaskLogEvent::Steered(steering) => Some(steering),
+        _ => None,
     })
     .collect()
 }

@@ -9,7 +9,7 @@ use common::{Order, TEST_DEADLINE, order, run, start};
 use ms_actor::{AnyRef, ReadFrom};
 use ms_core::task::{
     AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, TaskChange, TaskError, TaskFilter,
-    TaskNews, TaskState, TaskTransition,
+    TaskLogEvent, TaskState, TaskTransition,
 };
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ChildId};
@@ -148,8 +148,10 @@ fn the_life_of_a_task_is_published() {
                     return published;
                 }
                 let next = tokio::time::timeout(TEST_DEADLINE, events.next_event()).await;
-                let news = next.expect("is published").expect("the store lives").kind;
-                let TaskNews::Moved(transition) = news else { panic!("nobody steers: {news:?}") };
+                let event = next.expect("is published").expect("the store lives").kind;
+                let TaskLogEvent::Moved(transition) = event else {
+                    panic!("nobody steers: {event:?}")
+                };
                 all.push(transition);
             }
         };
@@ -207,7 +209,7 @@ fn a_task_taken_from_its_agent_is_published() {
             let find = async {
                 loop {
                     match events.next_event().await.expect("the store lives").kind {
-                        TaskNews::Moved(one) if one.change == change => return one,
+                        TaskLogEvent::Moved(one) if one.change == change => return one,
                         _ => {}
                     }
                 }

@@ -24,8 +24,8 @@ use actix_rt::System;
 use ms_actor::{EventLog, Node, NodeConfig, Ref};
 use ms_core::Tick;
 use ms_core::task::{
-    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskNews, TaskPage, TaskState,
-    TaskTime, TaskView, Timings,
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskLogEvent, TaskPage,
+    TaskState, TaskTime, TaskView, Timings,
 };
 use ms_ops::ops::{
     CancelTask, GetTask, Interactions, ListTasks, Probe, ProbeKind, RetryTask, SubmitBatch,
@@ -262,7 +262,7 @@ pub struct Rig {
     pub root: Root,
     pub control: NodeControl,
     pub tasks: Arc<Memory>,
-    pub task_events: EventLog<TaskNews>,
+    pub task_events: EventLog<TaskLogEvent>,
     pub gateway: Ref<HttpGateway>,
     pub addr: SocketAddr,
 }
