@@ -35,7 +35,7 @@ pub(crate) struct Only {
 }
 
 /// Reads an incarnation, as it is printed (`#4`) or only its number.
-fn incarnation(text: &str) -> Result<Incarnation, String> {
+pub(crate) fn incarnation(text: &str) -> Result<Incarnation, String> {
     let number = text.strip_prefix('#').unwrap_or(text);
     match number.parse() {
         Ok(number @ 1..) => Ok(Incarnation(number)),
@@ -47,7 +47,12 @@ fn incarnation(text: &str) -> Result<Incarnation, String> {
 pub(crate) fn span_up_to(max: Duration) -> impl Fn(&str) -> Result<Duration, String> + Clone {
     move |text| match span(text)? {
         span if span <= max => Ok(span),
-        _ => Err(format!("it must be at most {}s", max.as_secs())),
+        _ => Err(match max.as_secs() {
+            minutes if minutes > 60 && minutes % 60 == 0 => {
+                format!("it must be at most {}m", minutes / 60)
+            }
+            seconds => format!("it must be at most {seconds}s"),
+        }),
     }
 }
 
@@ -85,6 +90,8 @@ mod tests {
         assert_eq!(window("1m"), Ok(Duration::from_secs(60)));
         assert_eq!(window("61s"), Err("it must be at most 60s".to_owned()));
         assert_eq!(window("x"), span("x"));
+        let trace = span_up_to(Duration::from_secs(600));
+        assert_eq!(trace("11m"), Err("it must be at most 10m".to_owned()));
     }
 
     #[test]

@@ -73,9 +73,17 @@ impl State {
             true => true,
             false => match state.kept(input)? {
                 Kept::Nothing => true,
-                Kept::Same => false,
+                Kept::Same => {
+                    // One of before the note had words has them from now on.
+                    state.note(key, &input.description).map_err(unusable)?;
+                    false
+                }
                 // Hours of work may be in it, and one option that was forgotten would cost them.
-                Kept::Other(whose) => return Err(StateError::OfAnother { path: state.dir, whose }),
+                Kept::Other(whose) => {
+                    // Of two mistakes the one that is told first is that another demo is at work.
+                    ms_store::probe(&state.tasks()).map_err(|error| state.fault(error))?;
+                    return Err(StateError::OfAnother { path: state.dir, whose });
+                }
             },
         };
         if begins {
@@ -169,6 +177,19 @@ mod tests {
 
     fn input(name: &str) -> Sources {
         Sources { description: name.to_owned(), roots: Vec::new(), missing: Vec::new() }
+    }
+
+    #[test]
+    fn a_note_without_words_has_them_after_the_next_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::prepare(dir.path(), &input("a"), false).unwrap();
+        fs::write(state.tasks(), format!("SQLite format 3\0{:100} tasks", "")).unwrap();
+        let note = fs::read_to_string(state.input()).unwrap();
+        fs::write(state.input(), note.strip_suffix("a\n").unwrap()).unwrap();
+        State::prepare(dir.path(), &input("a"), false).unwrap();
+        assert_eq!(fs::read_to_string(state.input()).unwrap(), note);
+        let refused = State::prepare(dir.path(), &input("b"), false).unwrap_err().to_string();
+        assert!(refused.contains("another input (a), "), "{refused}");
     }
 
     #[test]

@@ -50,8 +50,8 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Audit {
     /// Writes of operators, who are people. Submissions of programs are left to the log: the store
-    /// keeps eight thousand events about tasks, and publishes each submission by itself; a second
-    /// event for each would halve how far back they reach.
+    /// keeps eight thousand events about tasks, and publishes each submission by itself; with one more
+    /// for each, they would reach less far back.
     #[default]
     Operators,
     /// Every write.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ms_actor::AnyRef;
-use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
+use ms_core::view::{BlastRadius, Lifecycle, TreeNode, WhyRecord};
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation, Restart};
 
 use crate::error::SupervisorError;
@@ -207,13 +207,26 @@ impl SupervisorRef {
                 parent.kill(id, meant).await
             }
             Verb::Stop => parent.stop_child(&actor, &id, meant).await,
-            Verb::Restart => parent.stop_and_start(&id, meant).await,
+            Verb::Restart => match parent.way_to_restart().await? {
+                // `restart_child` is refused for children of a template (G5).
+                RestartBy::Kill => parent.kill(id, meant).await,
+                RestartBy::StopAndStart => parent.stop_and_start(&id, meant).await,
+                RestartBy::Nobody => Err(refused(HELD)),
+            },
         }
     }
 
     async fn is_dynamic(&self) -> Result<bool, SupervisorError> {
-        let view = self.tree(Some(0)).await?.supervisor;
-        Ok(view.is_some_and(|view| view.strategy == ms_core::Strategy::SimpleOneForOne))
+        Ok(is_dynamic(&self.tree(Some(0)).await?))
+    }
+
+    async fn way_to_restart(&self) -> Result<RestartBy, SupervisorError> {
+        let own = self.tree(Some(0)).await?;
+        Ok(match own.status.lifecycle {
+            _ if is_dynamic(&own) => RestartBy::Kill,
+            Lifecycle::Suspended => RestartBy::Nobody,
+            _ => RestartBy::StopAndStart,
+        })
     }
 
     async fn kill(&self, id: ChildId, meant: Option<Incarnation>) -> Result<(), SupervisorError> {
@@ -233,17 +246,12 @@ impl SupervisorRef {
         self.terminate(which, meant).await
     }
 
-    /// Stops a child and starts it again. A dynamic child cannot be started again
-    /// once its supervisor stopped it: it is killed, and its supervisor decides.
+    /// Stops a child and starts it again.
     async fn stop_and_start(
         &self,
         id: &ChildId,
         meant: Option<Incarnation>,
     ) -> Result<(), SupervisorError> {
-        if self.is_dynamic().await? {
-            // `restart_child` is refused for children of a template (G5).
-            return self.kill(id.clone(), meant).await;
-        }
         self.terminate(Which::Id(id.clone()), meant).await?;
         // Terminating a temporary child forgets it: then there is nothing to start, as in OTP.
         self.restart_child(id).await.map(drop)
@@ -270,7 +278,10 @@ impl SupervisorRef {
             Verb::Suspend | Verb::Resume => Ok(BlastRadius::default()),
             Verb::Kill => self.follow_upwards(parent, id, Change::Exit(ExitReason::Killed)).await,
             Verb::Stop => self.follow_upwards(parent, id, Change::Stop).await,
-            Verb::Restart => self.follow_upwards(parent, id, Change::Restart).await,
+            Verb::Restart => match parent.way_to_restart().await? {
+                RestartBy::Nobody => Err(refused(HELD)),
+                _ => self.follow_upwards(parent, id, Change::Restart).await,
+            },
         }
     }
 
@@ -315,7 +326,26 @@ impl SupervisorRef {
 
 /// Why the root cannot be steered. Killed or stopped it would end the node, which is for a signal to
 /// do, in order; suspended it would leave the faults of its children undecided.
-const NOBODY_ABOVE: &str = "it is the root, and nobody is above it to decide what follows";
+const NOBODY_ABOVE: &str = "no supervisor above it, where it was looked for, decides what follows; \
+     the root cannot be steered";
+
+/// Why nothing is restarted below a suspended supervisor. The stop would wait for the end of the
+/// suspension, perhaps for longer than its caller, and then nobody would be left to start the child.
+const HELD: &str = "its supervisor is suspended; resume that first";
+
+/// How an order to restart a child is carried out.
+enum RestartBy {
+    StopAndStart,
+    /// A dynamic child cannot be started again once its supervisor stopped it: it is killed, and its
+    /// supervisor decides.
+    Kill,
+    Nobody,
+}
+
+fn is_dynamic(supervisor: &TreeNode) -> bool {
+    let view = supervisor.supervisor.as_ref();
+    view.is_some_and(|view| view.strategy == ms_core::Strategy::SimpleOneForOne)
+}
 
 fn running(actor: &AnyRef) -> Option<()> {
     actor.is_alive().then_some(())

@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 use ms_control::proto::Verb;
 use ms_control::{ControlError, Kind};
-use ms_core::ActorPath;
+use ms_core::{ActorPath, Incarnation};
+use ms_ops::RequestId;
 use ms_ops::ops::SteerActor;
 
-use crate::args::{Only, after_help};
+use crate::args::{after_help, incarnation};
 use crate::confirm::{Consent, LOOK_FIRST, Sure, consent};
 use crate::context::Cx;
 use crate::exit::{Outcome, say};
@@ -19,8 +20,14 @@ pub(crate) struct Target {
     path: ActorPath,
     #[command(flatten)]
     sure: Sure,
-    #[command(flatten)]
-    only: Only,
+    // As `Only`, but not with `--dry-run`: that foretells for whichever life there is, and would
+    // promise what is then refused.
+    /// Only if the actor is in this life, as `msctl inspect` shows it; another is left alone
+    #[arg(long, value_name = "N", value_parser = incarnation, conflicts_with = "dry_run")]
+    incarnation: Option<Incarnation>,
+    /// Id of this order: sent again with it within ten minutes, it is not carried out again
+    #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
+    request_id: Option<RequestId>,
 }
 
 /// The verbs that change a running actor.
@@ -73,7 +80,7 @@ impl Steer {
 }
 
 async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
-    let Target { path, sure: Sure { dry_run, yes, reason }, only } = target;
+    let Target { path, sure: Sure { dry_run, yes, reason }, incarnation, request_id } = target;
     if dry_run {
         let blast = cx.connect().await?.dry_run(path.clone(), verb).await?;
         return match cx.json {
@@ -87,7 +94,6 @@ async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
     preview(verb, &path, consent, cx).await?;
     consent.obtain(&what)?;
     // A new connection: the node closes one that idles while a person thinks.
-    let Only { incarnation, request_id } = only;
     let order = SteerActor { path, verb, reason, incarnation, request_id };
     let steered = cx.connect().await?.call(order).await?;
     match cx.json {

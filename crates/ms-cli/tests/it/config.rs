@@ -105,6 +105,11 @@ fn fault_47_bad_options_are_usage_and_a_closed_pipe_is_no_error() {
     msctl(&files, &["config", "show", "--set"]).fails(2, "a value is required");
     msctl(&files, &["config", "show", "--set", "http.bind=127.0.0.1:70000"])
         .fails(8, "must be an address");
+    // A dry run does not look at them: it foretells for whichever life there is.
+    for option in ["--incarnation=4", "--request-id=a"] {
+        let kill = ["kill", "/root/a", "--dry-run", option];
+        msctl(&[], &kill).fails(2, "cannot be used with");
+    }
     let home = tempfile::tempdir().expect("a directory");
     let mut child = common::command(home.path(), &["config", "schema"])
         .stdin(Stdio::null())

@@ -151,7 +151,7 @@ pub enum StoreError {
     Overloaded(usize),
     /// The file is damaged.
     #[error(
-        "the task store {path} is damaged: {what}; restore a backup, or move the file away to start with an empty store"
+        "the task store {path} is damaged: {what}; restore a backup, or move it and its `.lock` file away to start with an empty store"
     )]
     Corrupt {
         /// Which file.

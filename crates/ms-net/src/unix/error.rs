@@ -21,7 +21,7 @@ pub struct SocketName {
 pub enum BindError {
     /// Somebody listens there.
     #[error(
-        "the {} socket {} is in use by another node; stop that node, or use {}",
+        "the {} socket {} is in use by another process; stop that process, or use {}",
         socket.name, path.display(), socket.option
     )]
     InUse {

@@ -41,7 +41,7 @@ async fn an_error_names_the_socket_and_the_option_for_another_path() {
     let at = path.display();
     let (_listener, _file) = bind(&path, NAME).await.expect("binds");
     let expected = format!(
-        "the control socket {at} is in use by another node; stop that node, or use --control PATH"
+        "the control socket {at} is in use by another process; stop that process, or use --control PATH"
     );
     assert_eq!(refusal(&path).await.to_string(), expected);
     let long = Path::new("/").join("x".repeat(107));

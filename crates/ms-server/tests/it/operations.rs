@@ -234,7 +234,7 @@ fn every_steering_over_the_socket_and_http_leaves_one_record() {
             left_one(verb, path, "uid ", &fields["reason"], outcome);
         }
 
-        // Over HTTP by the routes, which take a reason only for a raise...
+        // Over HTTP by the routes, here without a reason but for a raise...
         let mut http = server.http();
         let routes = [
             (format!("/api/v1/tasks/{two}/cancel"), String::new(), "cancel", "ok"),

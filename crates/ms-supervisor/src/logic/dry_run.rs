@@ -47,7 +47,8 @@ pub(crate) fn impact(policy: &Policy, now: Tick, child: ChildKey, change: &Chang
 }
 
 /// Foretells a change under a suspended supervisor (I2). An end happens all the same, but nothing
-/// follows from it; an order to stop or to restart waits with everything else.
+/// follows from it; an order to stop waits with everything else. One to restart is refused before it
+/// comes to this, but for a dynamic child.
 fn held(policy: &Policy, key: ChildKey, change: &Change, dynamic: bool) -> Impact {
     let runs = policy.child(key).is_some_and(|child| child.state == ChildState::Running);
     let ends = match change {

@@ -174,12 +174,21 @@ fn x11_a_dry_run_knows_that_a_supervisor_is_suspended() {
         for (at, verb, foretold) in [
             (&a, Verb::Kill, held(&[&a], &inner)),
             (&a, Verb::Stop, held(&[], &inner)),
-            (&a, Verb::Restart, held(&[], &inner)),
             (&x, Verb::Kill, held(&[&x], &pool)),
             (&x, Verb::Restart, held(&[&x], &pool)),
             (&x, Verb::Stop, held(&[], &pool)),
         ] {
             assert_eq!(root.dry_run(at, verb).await.expect("there"), foretold, "{verb} {at}");
+        }
+        // A restart would be a stop that waits, and a start whose caller may be gone by then.
+        for refusal in
+            [root.dry_run(&a, Verb::Restart).await.map(drop), root.steer(&a, Verb::Restart).await]
+        {
+            let refusal = refusal.expect_err("nobody would start it").to_string();
+            assert!(
+                refusal.contains("its supervisor is suspended; resume that first"),
+                "{refusal}"
+            );
         }
         // It is itself the child of one that decides.
         let whole = root.dry_run(&inner, Verb::Kill).await.expect("there");

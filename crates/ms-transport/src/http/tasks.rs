@@ -256,8 +256,8 @@ pub(super) async fn retry(
 }
 
 /// The advice to a cancel or retry with a key.
-const NO_KEY: &str = "not taken here: the state of the task keeps it from being done twice, and so does a \
-     `request_id` in the body";
+const NO_KEY: &str =
+    "not taken here; a `request_id` in the body keeps a repeat from being done twice";
 
 /// The task of a steering request, which has no query and no key.
 pub(super) struct Steered(TaskId);

@@ -317,7 +317,12 @@ fn a_flood_of_refused_cancels_leaves_the_end_of_an_actor_in_the_log_of_the_node(
     /// More than the node keeps.
     const FLOOD: u128 = 4_200;
     on_system(async {
-        let rig = rig(HttpLimits::default()).await;
+        // One connection for all: no pause of a busy machine may end it.
+        let limits = HttpLimits {
+            head_within: std::time::Duration::from_secs(120),
+            ..HttpLimits::default()
+        };
+        let rig = rig(limits).await;
         let path = ActorPath::new("/root/crashed").unwrap();
         rig.node.publish(EventKind::Exited {
             path,

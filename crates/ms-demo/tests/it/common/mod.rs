@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use ms_control::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -96,8 +97,9 @@ impl Bench {
         if !args.contains(&"--path") {
             command.arg("--path").arg(self.tree());
         }
-        if !args.contains(&"--control") {
-            command.arg("--no-control");
+        if !args.iter().any(|arg| arg.ends_with("-control")) {
+            // For `stuck`.
+            command.arg("--control").arg(self.dir.path().join(format!("{name}.sock")));
         }
         command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -161,12 +163,50 @@ pub(crate) fn finish(mut child: Child) -> Output {
             return Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() };
         }
         if Instant::now() > until {
+            let stuck = stuck(&child);
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("the demo did not end: {}", String::from_utf8_lossy(&err.join().unwrap()));
+            let said = err.join().unwrap();
+            panic!("the demo did not end: {}\n{stuck}", String::from_utf8_lossy(&said));
         }
         pause(10);
     }
+}
+
+/// Says what a demo that does not end is at: its threads as the kernel sees them, its tree, and the
+/// states of those who hand work on. Whoever only sees that it takes too long cannot tell a slow disk
+/// from a wake-up that was lost.
+fn stuck(child: &Child) -> String {
+    let mut said = String::new();
+    let process = PathBuf::from(format!("/proc/{}", child.id()));
+    for thread in fs::read_dir(process.join("task")).into_iter().flatten().flatten() {
+        let read = |name: &str| fs::read_to_string(thread.path().join(name)).unwrap_or_default();
+        // NUMBER (NAME) STATE ...: `D` waits for the disk, `S` for something else.
+        let (stat, at) = (read("stat"), read("wchan"));
+        let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
+        said += &format!("thread {} {} {at}\n", read("comm").trim(), state.unwrap_or("?"));
+    }
+    let line = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+    let mut args = line.split('\0').skip_while(|arg| *arg != "--control").skip(1);
+    let Some(socket) = args.next() else { return said };
+    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    asked.block_on(async {
+        let patience = Duration::from_secs(10);
+        let Ok(mut client) = Client::connect(Path::new(socket), patience).await else {
+            said += "nobody answers at its control socket\n";
+            return;
+        };
+        let tree = client.tree(None, None).await;
+        for node in tree.iter().flat_map(|tree| tree.walk()) {
+            let status = &node.status;
+            said += &format!("{status:?} {:?}\n", node.supervisor);
+        }
+        for part in ["fleet/tasks/dispatcher", "pipeline/reducer", "pipeline/reporter", "storage"] {
+            let path = ms_core::ActorPath::new(format!("/root/components/{part}")).unwrap();
+            said += &format!("{path}: {:?}\n", client.state(path.clone()).await);
+        }
+    });
+    said
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test, not an arbiter")]
