@@ -201,7 +201,9 @@ fn stuck(child: &Child) -> String {
             let status = &node.status;
             said += &format!("{status:?} {:?}\n", node.supervisor);
         }
-        for part in ["fleet/tasks/dispatcher", "pipeline/reducer", "pipeline/reporter", "storage"] {
+        for part in
+            ["fleet/tasks/dispatcher", "pipeline/reducer", "pipeline/reporter", "database/store"]
+        {
             let path = ms_core::ActorPath::new(format!("/root/components/{part}")).unwrap();
             said += &format!("{path}: {:?}\n", client.state(path.clone()).await);
         }
