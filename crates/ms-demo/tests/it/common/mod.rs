@@ -191,8 +191,8 @@ fn stuck(child: &Child) -> String {
     let Some(socket) = args.next() else { return said };
     let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     asked.block_on(async {
-        let patience = Duration::from_secs(10);
-        let Ok(mut client) = Client::connect(Path::new(socket), patience).await else {
+        let limit = Duration::from_secs(10);
+        let Ok(mut client) = Client::connect(Path::new(socket), limit).await else {
             said += "nobody answers at its control socket\n";
             return;
         };
